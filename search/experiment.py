@@ -1,0 +1,226 @@
+"""The experiment file's shape: what may stand in it, with the defaults, checked once and frozen.
+
+The defaults of `families` and `training` ranges live with the families in `spaces`; here is only
+what a user may write. `search.experiment_file` reads YAML into these models.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "Data",
+    "Experiment",
+    "Final",
+    "Resources",
+    "SearchSettings",
+    "TransferSettings",
+    "seconds_of",
+]
+
+FAMILY_NAMES = ("plain_cnn", "mini_vgg", "mini_resnet", "transfer")
+"""The families an experiment may name; a test holds it equal to `spaces.FAMILIES`."""
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds_of(text: str | float) -> float:
+    """Returns the seconds in a duration such as `90`, `"90s"`, `"30m"`, `"1.5h"` or `"2d"`.
+
+    Raises:
+        ValueError: if it is not a positive number with an optional unit s, m, h or d.
+    """
+    if isinstance(text, int | float):
+        value = float(text)
+    else:
+        cleaned = text.strip().lower()
+        unit = cleaned[-1:] if cleaned[-1:] in _UNITS else "s"
+        try:
+            value = float(cleaned.removesuffix(unit)) * _UNITS[unit]
+        except ValueError:
+            raise ValueError(
+                f"a duration is a number with a unit s, m, h or d, such as 30m; received {text!r}"
+            ) from None
+    if not 0 < value < float("inf"):
+        raise ValueError(f"a duration is positive, such as 30m; received {text!r}")
+    return value
+
+
+class _Section(BaseModel):
+    """A section of the file: unknown keys are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """Which images, how large, and how they are divided.
+
+    `image_size` is the side in pixels; `validation` the share of the training part held back, in
+    (0, 0.5]; `negative_class` the class that means "nothing found": calling another class by it is
+    a missed positive.
+    """
+
+    path: Path | None = None
+    image_size: int = Field(default=150, ge=16, le=1024)
+    color: Literal["grey", "rgb"] = "grey"
+    validation: float = Field(default=0.2, gt=0.0, le=0.5)
+    folds: int | None = Field(default=None, ge=2, le=20)
+    leaks: Literal["keep", "drop"] = "keep"
+    negative_class: str | None = "notumor"
+    groups: Path | None = None
+
+    @model_validator(mode="after")
+    def _only_what_is_built(self) -> Data:
+        for name, neutral in (("folds", None), ("leaks", "keep"), ("groups", None)):
+            if getattr(self, name) != neutral:
+                raise ValueError(f"`data.{name}` is not available yet; leave it at {neutral!r}")
+        return self
+
+
+class TransferSettings(_Section):
+    """Settings of the family `transfer` that are not hyperparameters."""
+
+    backbones: Literal["default"] | tuple[str, ...] = "default"
+    keep: int = Field(default=4, ge=1)
+    weights: str = "imagenet"
+    preprocessing: Literal["native", "unit"] = "native"
+    image_size: Literal["native"] | int = "native"
+
+
+class SearchSettings(_Section):
+    """How many trials, chosen by what, stopped by what.
+
+    At least one of `trials` and `time_budget` must be set. `time_budget` is in seconds and covers
+    the whole run, the final stages included.
+    """
+
+    sampler: Literal["tpe", "random"] = "tpe"
+    scheduler: Literal["asha", "none"] = "asha"
+    objective: Literal["val_accuracy"] = "val_accuracy"
+    constraints: tuple[str, ...] = ()
+    trials: int | None = Field(default=60, ge=1)
+    time_budget: float | None = None
+    gpu_hours: float | None = Field(default=None, gt=0)
+    max_cost: float | None = Field(default=None, gt=0)
+    papers: bool = True
+    warm_start: tuple[str, ...] = ()
+    repeats: int = Field(default=1, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @field_validator("time_budget", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return None if value is None else seconds_of(value)
+
+    @model_validator(mode="after")
+    def _bounded_and_built(self) -> SearchSettings:
+        if self.trials is None and self.time_budget is None:
+            raise ValueError("a search needs an end: set `search.trials` or `search.time_budget`")
+        unbuilt = {"constraints": (), "gpu_hours": None, "max_cost": None}
+        for name, neutral in {**unbuilt, "warm_start": (), "repeats": 1}.items():
+            if getattr(self, name) != neutral:
+                raise ValueError(f"`search.{name}` is not available yet; leave it at {neutral!r}")
+        return self
+
+
+class Resources(_Section):
+    """What one trial gets, and how many run at once.
+
+    `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
+    `precision` and `deterministic` on `auto` are settled by a measurement and by the device.
+    """
+
+    workers: Literal["auto"] | int = "auto"
+    cpus_per_trial: int = Field(default=1, ge=1)
+    gpus_per_trial: Literal["auto"] | float = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    deterministic: Literal["auto"] | bool = "auto"
+
+    @model_validator(mode="after")
+    def _positive(self) -> Resources:
+        if self.workers != "auto" and self.workers < 1:
+            raise ValueError(f"`resources.workers` is at least 1; received {self.workers}")
+        if self.gpus_per_trial != "auto" and self.gpus_per_trial < 0:
+            raise ValueError(
+                f"`resources.gpus_per_trial` is at least 0; received {self.gpus_per_trial}"
+            )
+        return self
+
+
+class Final(_Section):
+    """What happens to the best trials after the search."""
+
+    fine_tune: bool = True
+    finalists: int = Field(default=5, ge=1, le=50)
+    ensemble: bool = False
+
+    @model_validator(mode="after")
+    def _only_what_is_built(self) -> Final:
+        if self.ensemble:
+            raise ValueError("`final.ensemble` is not available yet; leave it at false")
+        return self
+
+
+class Experiment(_Section):
+    """One experiment file, checked. Equal files give equal experiments.
+
+    `families` maps a family's name to its narrowed ranges ({} for the defaults); `training` maps
+    a training setting to a value that fixes it or to `search`.
+    """
+
+    name: str = Field(default="search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    data: Data = Data()
+    families: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {name: {} for name in FAMILY_NAMES}
+    )
+    training: dict[str, Any] = Field(default_factory=dict)
+    search: SearchSettings = SearchSettings()
+    resources: Resources = Resources()
+    final: Final = Final()
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _families(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not value:
+            raise ValueError(f"name at least one family of {', '.join(FAMILY_NAMES)}")
+        for name in value:
+            if name not in FAMILY_NAMES:
+                raise ValueError(f"unknown family {name!r}; families are {', '.join(FAMILY_NAMES)}")
+        return {name: {} if ranges is None else ranges for name, ranges in value.items()}
+
+    @model_validator(mode="after")
+    def _transfer_settings(self) -> Experiment:
+        _ = self.transfer  # raises where one of them cannot be
+        return self
+
+    @field_validator("training")
+    @classmethod
+    def _epochs(cls, value: dict[str, Any]) -> dict[str, Any]:
+        epochs = value.get("epochs", 30)
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= 10_000:
+            raise ValueError(f"`training.epochs` is a whole number from 1 to 10000; got {epochs!r}")
+        return {**value, "epochs": epochs}
+
+    @property
+    def epochs(self) -> int:
+        """The epochs a trial is allowed."""
+        return int(self.training["epochs"])
+
+    @property
+    def transfer(self) -> TransferSettings | None:
+        """The settings of the family `transfer`, or None where it takes no part."""
+        if "transfer" not in self.families:
+            return None
+        own = self.families["transfer"]
+        return TransferSettings(**{k: v for k, v in own.items() if k in TransferSettings.model_fields})
+
+    def space_families(self) -> dict[str, dict[str, Any]]:
+        """The families with their ranges as `spaces.declare_space` takes them."""
+        return {name: dict(ranges) for name, ranges in self.families.items()}
+
+    def space_training(self) -> dict[str, Any]:
+        """The training ranges as `spaces.declare_space` takes them: without the epochs."""
+        return {key: value for key, value in self.training.items() if key != "epochs"}
