@@ -1,0 +1,157 @@
+"""The leaderboard as a Parquet file: its schema, and reading it back."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neurosweep.errors import RunDirectoryError
+from reports.leaderboard import LeaderboardRow
+from reports.records import Origin, Stage, Status, Value
+
+__all__ = ["FIXED_COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "write_leaderboard"]
+
+SCHEMA_VERSION = 1
+"""Raised when a fixed column changes its name, its type or its meaning."""
+
+_VERSION_KEY = b"neurosweep.schema_version"
+_HP = "hp."
+
+_FIXED_SCHEMA = pa.schema(
+    [
+        ("rank", pa.int64()),
+        ("tie_group", pa.int64()),
+        ("trial_id", pa.string()),
+        ("stage", pa.string()),
+        ("origin", pa.string()),
+        ("family", pa.string()),
+        ("backbone", pa.string()),
+        ("weights", pa.string()),
+        ("status", pa.string()),
+        ("stop_reason", pa.string()),
+        ("val_accuracy", pa.float64()),
+        ("val_accuracy_low", pa.float64()),
+        ("val_accuracy_high", pa.float64()),
+        ("val_loss", pa.float64()),
+        ("test_accuracy", pa.float64()),
+        ("test_accuracy_clean", pa.float64()),
+        ("missed_positives", pa.int64()),
+        ("parameters", pa.int64()),
+        ("latency_ms", pa.float64()),
+        ("epochs", pa.int64()),
+        ("epochs_allowed", pa.int64()),
+        ("kept_epoch", pa.int64()),
+        ("seconds", pa.float64()),
+        ("seed", pa.int64()),
+        ("image_size", pa.int64()),
+        ("data_fingerprint", pa.string()),
+        ("synthetic", pa.bool_()),
+        ("started_at", pa.string()),
+        ("finished_at", pa.string()),
+        ("error", pa.string()),
+        ("parent_id", pa.string()),
+        ("hyperparameters", pa.string()),  # a JSON object, as are the next two
+        ("runtime", pa.string()),
+        ("fine_tune", pa.string()),
+    ]
+)
+_JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
+
+FIXED_COLUMNS: tuple[str, ...] = tuple(_FIXED_SCHEMA.names)
+"""The columns every leaderboard has; hyperparameters follow as `hp.NAME`."""
+
+
+def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
+    """Write the rows as Parquet, with a column `hp.NAME` for each hyperparameter met.
+
+    The file appears whole or not at all: it is written under another name and then renamed.
+    """
+    columns = {name: [_cell(row, name) for row in rows] for name in FIXED_COLUMNS}
+    arrays = [pa.array(columns[field.name], field.type) for field in _FIXED_SCHEMA]
+    names = list(FIXED_COLUMNS)
+    for name in sorted({name for row in rows for name in row.hyperparameters}):
+        arrays.append(_hyperparameter_array([row.hyperparameters.get(name) for row in rows]))
+        names.append(_HP + name)
+    table = pa.table(arrays, names=names)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(
+        table.replace_schema_metadata({_VERSION_KEY: str(SCHEMA_VERSION).encode()}), partial
+    )
+    partial.replace(path)
+
+
+def read_leaderboard(path: Path) -> list[LeaderboardRow]:
+    """Read the rows back, in the order they were written.
+
+    Raises:
+        RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
+            another schema version.
+    """
+    table = _read_table(path)
+    _check_version(table.schema.metadata or {}, path)
+    missing = [name for name in FIXED_COLUMNS if name not in table.column_names]
+    if missing:
+        raise RunDirectoryError(
+            f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
+            f"{', '.join(missing)}. Write it again with `neurosweep report RUN`."
+        )
+    return [_row(cells) for cells in table.select(FIXED_COLUMNS).to_pylist()]
+
+
+def _read_table(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise RunDirectoryError(
+            f"a leaderboard is a Parquet file; there is none at {path}. "
+            "Write it with `neurosweep report RUN`."
+        )
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RunDirectoryError(
+            f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). "
+            "Delete it and write it again with `neurosweep report RUN`."
+        ) from error
+
+
+def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> None:
+    found = metadata.get(_VERSION_KEY, b"none").decode(errors="replace")
+    if found != str(SCHEMA_VERSION):
+        raise RunDirectoryError(
+            f"this neurosweep reads leaderboards of schema version {SCHEMA_VERSION}; {path} has "
+            f"version {found}. Write it again with `neurosweep report RUN`, or read it with the "
+            "neurosweep that wrote it."
+        )
+
+
+def _cell(row: LeaderboardRow, name: str) -> object:
+    value: object = getattr(row, name)
+    if name in _JSON_COLUMNS and value is not None:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return value
+
+
+def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} and float in kinds:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    if len(kinds) == 1:
+        return pa.array(values)
+    # The same name with values of several kinds: as text, so that none is bent to another's.
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _row(cells: dict[str, Any]) -> LeaderboardRow:
+    for name in _JSON_COLUMNS:
+        cells[name] = None if cells[name] is None else json.loads(cells[name])
+    kinds = {"stage": Stage, "origin": Origin, "status": Status}
+    cells.update({name: kind(cells[name]) for name, kind in kinds.items()})
+    return LeaderboardRow(**cells)
+
+
+if set(FIXED_COLUMNS) != {field.name for field in fields(LeaderboardRow)}:
+    raise RuntimeError("the Parquet schema and LeaderboardRow must have the same columns")

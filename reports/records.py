@@ -1,0 +1,175 @@
+"""A trial's record: one line of `trials.jsonl`, and what may stand in it.
+
+The record is the only thing the other rooms hand to this one. Whatever a reader may find in a
+run directory is checked here, so that everything behind it works with typed values.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from neurosweep.errors import RunDirectoryError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Origin", "Stage", "Status", "TrialRecord", "Value"]
+
+Value = bool | int | float | str
+"""What one hyperparameter may be."""
+
+# A trial's id is also the name of its folder: it must not lead out of the run directory.
+_TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Stage(StrEnum):
+    """The stage of a search in which a trial ran."""
+
+    SCREEN = "screen"
+    SEARCH = "search"
+    FINE_TUNE = "fine_tune"
+    ENSEMBLE = "ensemble"
+
+
+class Origin(StrEnum):
+    """Who chose a trial's configuration."""
+
+    PAPER = "paper"
+    SAMPLER = "sampler"
+    WARM_START = "warm_start"
+    REPEAT = "repeat"
+
+
+class Status(StrEnum):
+    """The final state of a trial."""
+
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One finished trial.
+
+    A figure that was not measured, or came out as NaN or infinite, is None.
+
+    Attributes:
+        trial_id: Letters, digits, dot, dash and underscore; unique in a run; its folder's name.
+        backbone: Name of the pretrained backbone; None for the custom families.
+        weights: Where a backbone's weights came from: none, imagenet, random, or a folder.
+        stop_reason: Why training ended (finished, early_stopping, stopped), None if it failed.
+        hyperparameters: The active hyperparameters by their full names.
+        val_accuracy: Validation accuracy of the kept epoch, 0 to 1 inclusive.
+        val_loss: Validation loss of the kept epoch.
+        epochs: Epochs that ran; `epochs_allowed` the most the trial could have had.
+        kept_epoch: The epoch, from 1, whose weights were kept.
+        seconds: Wall time of training.
+        image_size: Side of the square images, in pixels.
+        parameters: Number of the network's weights.
+        started_at: ISO 8601 time; so is `finished_at`.
+        error: Last line of the traceback of a failed trial.
+        runtime: Threads, precision and determinism it was trained under.
+        fine_tune: Settings of fine-tuning; None for a trial trained only once.
+        parent_id: The trial that was fine-tuned or repeated.
+
+    Raises:
+        RunDirectoryError: The id could not be the name of a folder, or the accuracy is no share.
+    """
+
+    # Read by pydantic: no unknown key, no conversion between types, no NaN.
+    __pydantic_config__: ClassVar[dict[str, object]] = {
+        "extra": "forbid",
+        "strict": True,
+        "allow_inf_nan": False,
+    }
+
+    trial_id: str
+    stage: Stage
+    origin: Origin
+    family: str
+    backbone: str | None = None
+    weights: str = "none"
+    status: Status
+    stop_reason: str | None = None
+    hyperparameters: dict[str, Value]
+    seed: int
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    epochs: int
+    epochs_allowed: int
+    kept_epoch: int | None = None
+    seconds: float
+    data_fingerprint: str
+    synthetic: bool
+    image_size: int
+    parameters: int | None = None
+    started_at: str
+    finished_at: str
+    error: str | None = None
+    runtime: dict[str, Any] = field(default_factory=dict)
+    fine_tune: dict[str, Any] | None = None
+    parent_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the ranking or the run directory could not hold."""
+        if not (0 <= (self.val_accuracy or 0.0) <= 1):
+            raise RunDirectoryError(
+                "a validation accuracy is a share from 0 to 1, or None where there is none; trial "
+                f"{self.trial_id} has {self.val_accuracy}. Record None for a trial that diverged."
+            )
+        if not _TRIAL_ID.fullmatch(self.trial_id):
+            raise RunDirectoryError(
+                "a trial's id has letters, digits, dots, dashes and underscores only and begins "
+                f"with a letter or digit; received {self.trial_id!r}. Was trials.jsonl edited?"
+            )
+
+    def to_json(self) -> str:
+        """Write the record as one line of JSON, without the newline.
+
+        Raises:
+            RunDirectoryError: A figure is NaN or infinite; record None instead.
+        """
+        try:
+            return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise RunDirectoryError(
+                f"a record holds finite numbers or null; trial {self.trial_id} has a NaN or "
+                "infinite one. Record None for what could not be measured."
+            ) from error
+
+    @staticmethod
+    def from_json(line: str | bytes) -> "TrialRecord":
+        """Read a record from one line of JSON.
+
+        Raises:
+            RunDirectoryError: Not JSON, an unknown key, a missing one, or a wrong type.
+        """
+        from pydantic import ValidationError
+
+        try:
+            return _adapter().validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the line"
+            raise RunDirectoryError(
+                f"a record of a trial must match the documented columns; at {where}: "
+                f"{first['msg']}; received {_shorten(first['input'])}. "
+                "It was edited, or written by another version of neurosweep."
+            ) from error
+
+
+@cache
+def _adapter() -> "TypeAdapter[TrialRecord]":
+    # pydantic is loaded when the first record is read, not when the room is imported.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(TrialRecord)
+
+
+def _shorten(received: object) -> str:
+    text = repr(received)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,148 @@
+"""A run directory, opened for reading."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurosweep.errors import RunDirectoryError
+from reports.epochs import EpochRecord, read_epochs
+from reports.evaluation import Evaluation, read_evaluation
+from reports.lines import read_lines, read_yaml
+from reports.records import TrialRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Run", "read_run"]
+
+LAYOUT_VERSION = 1
+"""The schema version of run.yaml whose files this room can read."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run directory holds; large parts are read when they are asked for.
+
+    Attributes:
+        path: The run directory, absolute.
+        info: What run.yaml says.
+        records: The finished trials in the order in which they finished.
+        evaluation: The finalists on the test set; None while it has not been opened.
+    """
+
+    path: Path
+    info: dict[str, Any]
+    records: tuple[TrialRecord, ...]
+    evaluation: Evaluation | None
+
+    @property
+    def name(self) -> str:
+        """The run directory's name."""
+        return self.path.name
+
+    @property
+    def state(self) -> str:
+        """What run.yaml says of the search: preparing, running, interrupted, finished, failed."""
+        return str(self.info.get("state", "running"))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of it was measured on phantom data."""
+        told = self.info.get("synthetic", False)
+        return bool(told) or any(record.synthetic for record in self.records)
+
+    def history(self, trial_id: str) -> tuple[EpochRecord, ...]:
+        """Read the epochs of one trial; empty if it failed before the first.
+
+        Raises:
+            RunDirectoryError: Its file is damaged.
+        """
+        return read_epochs(self.path / "trials" / trial_id / "epochs.jsonl")
+
+    @cached_property
+    def split(self) -> "pa.Table | None":
+        """The table of file, label and part; None before the data was prepared.
+
+        Raises:
+            RunDirectoryError: The file is not Parquet or lacks a column.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path / "split.parquet"
+        if not path.exists():
+            return None
+        try:
+            return pq.read_table(path, columns=["file", "label", "part"])
+        except (pa.ArrowInvalid, KeyError) as error:
+            raise RunDirectoryError(
+                f"{path} must be a Parquet file with columns file, label and part; received "
+                f"something else ({error}). Restore it, or search again with another --output."
+            ) from error
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Number of images by part and label; empty before the data was prepared."""
+        if self.split is None:
+            return {}
+        counted: dict[str, dict[str, int]] = {}
+        grouped = self.split.group_by(["part", "label"]).aggregate([("file", "count")])
+        for row in sorted(grouped.to_pylist(), key=lambda row: (row["part"], row["label"])):
+            counted.setdefault(row["part"], {})[row["label"]] = row["file_count"]
+        return counted
+
+    @property
+    def validation_images(self) -> int | None:
+        """How many images validation accuracy is a share of; None if not known."""
+        return sum(self.counts.get("validation", {}).values()) or None
+
+
+def read_run(path: Path) -> Run:
+    """Open a run directory, finished, interrupted or still going on.
+
+    A torn last line of trials.jsonl is left out: it never counted.
+
+    Raises:
+        RunDirectoryError: No such folder, not a run directory, or a file in it is damaged.
+    """
+    path = path.resolve()
+    if not (path / "run.yaml").is_file():
+        raise RunDirectoryError(
+            f"a run directory is a folder with a run.yaml in it; received {path}, "
+            f"{'which has none' if path.is_dir() else 'which is not a folder'}. "
+            "Give the folder that `neurosweep search` printed as its last line."
+        )
+    info = read_yaml(path / "run.yaml")
+    _check_version(info, path)
+    return Run(
+        path=path,
+        info=info,
+        records=_read_records(path / "trials.jsonl"),
+        evaluation=read_evaluation(path / "evaluation.json"),
+    )
+
+
+def _check_version(info: dict[str, Any], path: Path) -> None:
+    if info.get("schema_version") != LAYOUT_VERSION:
+        raise RunDirectoryError(
+            f"this neurosweep reads run directories of schema version {LAYOUT_VERSION}; "
+            f"{path / 'run.yaml'} says {info.get('schema_version')!r}. "
+            "Read it with the neurosweep that wrote it."
+        )
+
+
+def _read_records(path: Path) -> tuple[TrialRecord, ...]:
+    records: dict[str, TrialRecord] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            record = TrialRecord.from_json(line)
+        except RunDirectoryError as error:
+            raise RunDirectoryError(f"{path}, line {number}: {error}") from error
+        if record.trial_id in records:
+            raise RunDirectoryError(
+                f"a trial has one line in {path}; trial {record.trial_id} has a second at line "
+                f"{number}. Delete the one that does not match trials/{record.trial_id}/."
+            )
+        records[record.trial_id] = record
+    return tuple(records.values())

@@ -1,0 +1,270 @@
+"""A made-up run directory: plausible curves, clearly test data, no training behind it."""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from reports.records import Origin, Stage, Status, TrialRecord
+
+CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+BEGIN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+VALIDATION_IMAGES = 240
+TEST_IMAGES = 320
+
+# family, backbone, origin, status, plateau, epochs run
+_TRIALS = (
+    ("plain_cnn", None, Origin.PAPER, Status.COMPLETED, 0.921, 12),
+    ("mini_vgg", None, Origin.PAPER, Status.PRUNED, 0.862, 5),
+    ("mini_resnet", None, Origin.PAPER, Status.COMPLETED, 0.913, 12),
+    ("transfer", "MobileNetV2", Origin.PAPER, Status.COMPLETED, 0.717, 12),
+    ("mini_resnet", None, Origin.SAMPLER, Status.COMPLETED, 0.958, 12),
+    ("plain_cnn", None, Origin.SAMPLER, Status.PRUNED, 0.743, 3),
+    ("mini_vgg", None, Origin.SAMPLER, Status.COMPLETED, 0.929, 11),
+    ("transfer", "EfficientNetB0", Origin.SAMPLER, Status.PRUNED, 0.471, 2),
+    ("mini_resnet", None, Origin.SAMPLER, Status.FAILED, 0.0, 0),
+    ("plain_cnn", None, Origin.SAMPLER, Status.COMPLETED, 0.946, 12),
+    ("mini_resnet", None, Origin.SAMPLER, Status.COMPLETED, 0.971, 12),
+    ("mini_resnet", None, Origin.SAMPLER, Status.PRUNED, 0.839, 4),
+    ("plain_cnn", None, Origin.SAMPLER, Status.PRUNED, 0.791, 3),
+)
+
+
+@dataclass
+class FakeRun:
+    """What `write` puts into a run directory; change it first to get another."""
+
+    classes: tuple[str, ...] = CLASSES
+    negative_class: str | None = "notumor"
+    info: dict[str, Any] = field(default_factory=dict)
+    records: list[TrialRecord] = field(default_factory=list)
+    finalists: list[str] = field(default_factory=list)
+
+    def write(self, path: Path) -> Path:
+        """Write the run directory; returns it."""
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "run.yaml").write_text(yaml.safe_dump(self.info, sort_keys=False))
+        (path / "trials.jsonl").write_text("".join(f"{r.to_json()}\n" for r in self.records))
+        for record in self.records:
+            _write_epochs(path / "trials" / record.trial_id, record)
+        _write_split(path / "split.parquet", self.classes)
+        if self.finalists:
+            (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
+        return path
+
+    def _evaluation(self) -> dict[str, Any]:
+        of = {record.trial_id: record for record in self.records}
+        return {
+            "opened": (BEGIN + timedelta(minutes=9)).isoformat(),
+            "classes": list(self.classes),
+            "negative_class": self.negative_class,
+            "finalists": [
+                _finalist(of[trial_id], self.classes, self.negative_class)
+                for trial_id in self.finalists
+            ],
+        }
+
+
+def fake_run() -> FakeRun:
+    """A finished run of 14 trials: 13 of the search and the fine-tuned winner."""
+    records = [_search_record(number, *trial) for number, trial in enumerate(_TRIALS)]
+    winner = records[10]
+    records.append(
+        replace(
+            winner,
+            trial_id="fine-tune",
+            stage=Stage.FINE_TUNE,
+            parent_id=winner.trial_id,
+            val_accuracy=_share(0.979),
+            val_loss=0.081,
+            epochs=4,
+            epochs_allowed=5,
+            kept_epoch=3,
+            seconds=17.25,
+            fine_tune={"learning_rate": 1e-4, "epochs": 5, "patience": 2},
+            started_at=_time(430),
+            finished_at=_time(447.25),
+        )
+    )
+    finalists = ["fine-tune", "0010", "0009", "0006", "0003"]
+    return FakeRun(info=_info(), records=records, finalists=finalists)
+
+
+def _info() -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "state": "finished",
+        "synthetic": True,
+        "data_fingerprint": "f" * 64,
+        "command": ["neurosweep", "search", "demo.yaml", "--data", "phantom images"],
+        "started_at": _time(0),
+        "finished_at": _time(480),
+        "experiment": {
+            "name": "test-data",
+            "data": {"image_size": 64, "color": "grey", "validation": 0.2},
+            "search": {"seed": 0, "trials": 13},
+        },
+        "versions": {"neurosweep": "0.0.0", "python": "3.11.0", "tensorflow": "2.21.0"},
+        "hardware": {"cpus": 2, "memory_gib": 8, "gpus": []},
+        "measured": {"precision": "float32", "threads": 1},
+        "stages": {"prepare": 6.5, "search": 418.0, "fine_tune": 20.0, "evaluate": 9.5},
+    }
+
+
+def _search_record(
+    number: int,
+    family: str,
+    backbone: str | None,
+    origin: Origin,
+    status: Status,
+    plateau: float,
+    epochs: int,
+) -> TrialRecord:
+    failed = status is Status.FAILED
+    started = 10.0 + 31 * number
+    return TrialRecord(
+        trial_id=f"{number:04d}",
+        stage=Stage.SEARCH,
+        origin=origin,
+        family=family,
+        backbone=backbone,
+        weights="random" if backbone else "none",
+        status=status,
+        stop_reason={"completed": "finished", "pruned": "stopped", "failed": None}[status],
+        hyperparameters=_hyperparameters(family, number),
+        seed=1000 + number,
+        val_accuracy=None if failed else _share(plateau),
+        val_loss=None if failed else round(3 * (1 - plateau), 4),
+        epochs=epochs,
+        epochs_allowed=12,
+        kept_epoch=None if failed else epochs,
+        seconds=2.5 * epochs + 1,
+        data_fingerprint="f" * 64,
+        synthetic=True,
+        image_size=64,
+        parameters=None if failed else 100_000 * (number + 1),
+        started_at=_time(started),
+        finished_at=_time(started + 2.5 * epochs + 1),
+        error="ValueError: made up for a test" if failed else None,
+        runtime={"threads": 1, "precision": "float32", "deterministic": True},
+    )
+
+
+def _hyperparameters(family: str, number: int) -> dict[str, Any]:
+    own: dict[str, Any] = {f"{family}/filters": 16 * (1 + number % 4)}
+    return {
+        "family": family,
+        **own,
+        "training/optimizer": ("adam", "adamw", "sgd")[number % 3],
+        "training/learning_rate": 0.001 * (1 + number),
+        "training/batch_size": 32,
+        "training/augmentation": number % 2 == 0,
+    }
+
+
+def _share(plateau: float) -> float:
+    return round(plateau * VALIDATION_IMAGES) / VALIDATION_IMAGES
+
+
+def _time(seconds: float) -> str:
+    return (BEGIN + timedelta(seconds=seconds)).isoformat()
+
+
+def _write_epochs(folder: Path, record: TrialRecord) -> None:
+    if record.val_accuracy is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(record.seed)
+    begin = 0.25 if record.stage is Stage.SEARCH else record.val_accuracy - 0.02
+    lines = []
+    for epoch in range(1, record.epochs + 1):
+        reached = 1 - exp(-0.45 * epoch)
+        share = begin + (record.val_accuracy / (1 - exp(-0.45 * record.epochs)) - begin) * reached
+        share = min(record.val_accuracy, share * (1 + float(random.uniform(-0.05, 0.0))))
+        if epoch == record.kept_epoch:
+            share = record.val_accuracy
+        lines.append(_epoch_line(epoch, share, random))
+    (folder / "epochs.jsonl").write_text("".join(lines))
+
+
+def _epoch_line(epoch: int, share: float, random: np.random.Generator) -> str:
+    figures = {
+        "epoch": epoch,
+        "loss": 1.5 * (1 - share),
+        "accuracy": min(1.0, share + float(random.uniform(0, 0.02))),
+        "val_loss": 2 * (1 - share),
+        "val_accuracy": share,
+        "seconds": 2.5,
+        "learning_rate": 0.001,
+    }
+    return json.dumps(figures) + "\n"
+
+
+def _write_split(path: Path, classes: tuple[str, ...]) -> None:
+    rows = [
+        {"file": f"{part}/{label}/{number}.png", "label": label, "part": part}
+        for part, images in (("test", TEST_IMAGES), ("train", 960), ("validation", 240))
+        for label in classes
+        for number in range(images // len(classes))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def _finalist(
+    record: TrialRecord, classes: tuple[str, ...], negative_class: str | None
+) -> dict[str, Any]:
+    support = TEST_IMAGES // len(classes)
+    wrong = round((1 - (record.val_accuracy or 0.0)) * support)
+    confusion = [_confusion_row(row, wrong, support, len(classes)) for row in range(len(classes))]
+    missed = None
+    if negative_class is not None:
+        column = classes.index(negative_class)
+        missed = sum(row[column] for index, row in enumerate(confusion) if index != column)
+    right = sum(confusion[index][index] for index in range(len(classes)))
+    return {
+        "trial_id": record.trial_id,
+        "test_accuracy": right / sum(map(sum, confusion)),
+        "test_accuracy_clean": None,
+        "missed_positives": missed,
+        "latency_ms": 3.5,
+        "confusion": confusion,
+        "classification_report": _classification_report(confusion, classes),
+    }
+
+
+def _confusion_row(row: int, wrong: int, support: int, size: int) -> list[int]:
+    cells = [0] * size
+    cells[row] = support - wrong
+    cells[(row + 1) % size] += wrong - wrong // 3
+    cells[(row + 2) % size] += wrong // 3
+    return cells
+
+
+def _classification_report(confusion: list[list[int]], classes: tuple[str, ...]) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    for index, name in enumerate(classes):
+        right, support = confusion[index][index], sum(confusion[index])
+        precision = right / sum(row[index] for row in confusion)
+        recall = right / support
+        report[name] = {
+            "precision": precision,
+            "recall": recall,
+            "f1-score": 2 * precision * recall / (precision + recall),
+            "support": float(support),
+        }
+    total = sum(map(sum, confusion))
+    report["accuracy"] = sum(confusion[i][i] for i in range(len(classes))) / total
+    for average in ("macro avg", "weighted avg"):
+        # Every class has the same support here, so that both averages agree.
+        report[average] = {
+            name: sum(report[label][name] for label in classes) / len(classes)
+            for name in ("precision", "recall", "f1-score")
+        } | {"support": float(total)}
+    return report

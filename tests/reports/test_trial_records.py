@@ -1,0 +1,111 @@
+import json
+from dataclasses import replace
+
+import pytest
+from fake_run import fake_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurosweep.errors import RunDirectoryError
+from reports import Origin, Stage, Status, TrialRecord
+
+_TEXT = st.text(max_size=20)
+_FINITE = st.floats(allow_nan=False, allow_infinity=False)
+_COUNT = st.integers(min_value=0, max_value=2**62)
+_VALUE = st.booleans() | st.integers(min_value=-(2**62), max_value=2**62) | _FINITE | _TEXT
+_JSON = st.dictionaries(_TEXT, st.none() | _VALUE | st.lists(_VALUE, max_size=3), max_size=3)
+
+RECORDS = st.builds(
+    TrialRecord,
+    trial_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
+    stage=st.sampled_from(Stage),
+    origin=st.sampled_from(Origin),
+    family=_TEXT,
+    backbone=st.none() | _TEXT,
+    weights=_TEXT,
+    status=st.sampled_from(Status),
+    stop_reason=st.none() | _TEXT,
+    hyperparameters=st.dictionaries(_TEXT, _VALUE, max_size=5),
+    seed=_COUNT,
+    val_accuracy=st.none() | st.floats(min_value=0, max_value=1),
+    val_loss=st.none() | _FINITE,
+    epochs=_COUNT,
+    epochs_allowed=_COUNT,
+    kept_epoch=st.none() | _COUNT,
+    seconds=_FINITE,
+    data_fingerprint=_TEXT,
+    synthetic=st.booleans(),
+    image_size=_COUNT,
+    parameters=st.none() | _COUNT,
+    started_at=_TEXT,
+    finished_at=_TEXT,
+    error=st.none() | _TEXT,
+    runtime=_JSON,
+    fine_tune=st.none() | _JSON,
+    parent_id=st.none() | _TEXT,
+)
+
+
+@given(RECORDS)
+def test_a_record_survives_json(record: TrialRecord):
+    line = record.to_json()
+    assert "\n" not in line
+    again = TrialRecord.from_json(line)
+    assert again == record
+    # True == 1 == 1.0 in Python: the kinds of values must survive as well.
+    kinds = {name: type(value) for name, value in record.hyperparameters.items()}
+    assert {name: type(value) for name, value in again.hyperparameters.items()} == kinds
+
+
+def _line(**changes: object) -> str:
+    return json.dumps({**json.loads(fake_run().records[0].to_json()), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"colour": "red"}, r"at colour: Unexpected keyword argument; received 'red'"),
+        ({"seed": "7"}, r"at seed: Input should be a valid integer; received '7'"),
+        ({"synthetic": 1}, r"at synthetic: Input should be a valid boolean; received 1"),
+        ({"status": "done"}, r"at status: .*'completed', 'pruned' or 'failed'; received 'done'"),
+        ({"epochs": True}, r"at epochs: Input should be a valid integer; received True"),
+        ({"val_loss": float("nan")}, r"at val_loss: Input should be a finite number"),
+        ({"hyperparameters": {"a": None}}, r"at hyperparameters.a"),
+        ({"val_accuracy": 93.5}, r"a share from 0 to 1, or None .* has 93.5"),
+        ({"trial_id": "../../etc"}, r"letters, digits, .* received '../../etc'"),
+        ({"trial_id": ""}, r"received ''"),
+    ],
+)
+def test_a_wrong_line_is_refused_by_name(changes: dict[str, object], told: str):
+    with pytest.raises(RunDirectoryError, match=told):
+        TrialRecord.from_json(_line(**changes))
+
+
+def test_a_missing_column_is_refused_by_name():
+    content = json.loads(_line())
+    del content["family"]
+    with pytest.raises(RunDirectoryError, match="at family: Missing required"):
+        TrialRecord.from_json(json.dumps(content))
+
+
+def test_what_is_not_json_is_refused():
+    with pytest.raises(RunDirectoryError, match="at the line: Invalid JSON"):
+        TrialRecord.from_json('{"trial_id": "0001", ')
+
+
+def test_a_long_value_is_shortened_in_the_message():
+    with pytest.raises(RunDirectoryError) as caught:
+        TrialRecord.from_json(_line(seed="9" * 5000))
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf")])
+def test_a_figure_that_is_no_number_is_not_written(figure: float):
+    record = replace(fake_run().records[0], val_loss=figure)
+    with pytest.raises(RunDirectoryError, match="trial 0000 has a NaN or infinite one"):
+        record.to_json()
+
+
+def test_a_diverged_accuracy_is_refused_when_the_record_is_made():
+    with pytest.raises(RunDirectoryError, match="Record None for a trial that diverged"):
+        replace(fake_run().records[0], val_accuracy=float("nan"))
