@@ -1,0 +1,25 @@
+"""What is learned from: image folders in, arrays out.
+
+Manifest, audit, split, decoded cache and phantom data. Importing this room loads neither
+scikit-learn nor nilearn nor SciPy: the functions that need them import them.
+"""
+
+from scans.audit import audit
+from scans.cache import default_cache
+from scans.dataset import Dataset, Source, open_dataset
+from scans.decode import decode
+from scans.manifest import Manifest, Unreadable, read_manifest
+from scans.split import split
+
+__all__ = [
+    "Dataset",
+    "Manifest",
+    "Source",
+    "Unreadable",
+    "audit",
+    "decode",
+    "default_cache",
+    "open_dataset",
+    "read_manifest",
+    "split",
+]

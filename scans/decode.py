@@ -1,0 +1,190 @@
+"""The one way from an image file to pixels: training, caching and predicting all decode here."""
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from neurosweep.errors import DataError
+
+RESIZE_VERSION = 1
+"""Part of each cache's key: raised whenever the same file would give other pixels."""
+
+CHANNELS = {"grey": 1, "rgb": 3}
+MAX_PIXELS = 89_478_485
+"""Largest image decoded: 256 MiB of RGB, Pillow's own mark for a decompression bomb."""
+
+# What Pillow's decoders are known to raise on damaged or hostile files.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ZeroDivisionError,
+    struct.error,
+)
+
+
+def decode(path: Path, *, image_size: int | None, color: str) -> NDArray[np.uint8]:
+    """Decode an image file to pixels, resized to a square where a size is given.
+
+    Colour is converted at the file's own size. Resizing is bilinear with antialiasing, each
+    channel in floating point and rounded once at the end, so that
+    `keras.layers.Resizing(interpolation="bilinear", antialias=True)` on the original pixels
+    gives the same pixels after rounding.
+
+    Args:
+        path: The image file.
+        image_size: Height and width in pixels, at least 1; None keeps the file's own.
+        color: "grey" (one channel, ITU-R 601 luma) or "rgb".
+
+    Returns:
+        Pixels of shape (height, width, channels), 0 to 255.
+
+    Raises:
+        DataError: The file is missing or no readable image, or `color` is neither.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"An image must be readable, but {path} is not: {error}.") from error
+    try:
+        image = read_image(content)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return to_pixels(image, image_size=image_size, color=color)
+
+
+def read_image(content: bytes) -> Image.Image:
+    """Decode the bytes of an image file, upright and in mode L or RGB.
+
+    Args:
+        content: The whole file.
+
+    Returns:
+        The image: L where the file is grey, else RGB.
+
+    Raises:
+        DataError: The bytes are no image, are damaged, hold several images, or more pixels than
+            `MAX_PIXELS`. The message does not know the file's name.
+    """
+    try:
+        # Opening reads the header only; the pixels are decoded after the checks.
+        with Image.open(io.BytesIO(content)) as image:
+            _refuse_excess(image)
+            return _upright(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(_bomb_message(str(error))) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            "The file is not an image in a format known here, whatever its name says; "
+            "replace it or move it away."
+        ) from error
+    except _DECODER_ERRORS as error:
+        raise DataError(
+            f"The image is damaged and cannot be decoded ({error}); replace it or move it away."
+        ) from error
+
+
+def to_pixels(image: Image.Image, *, image_size: int | None, color: str) -> NDArray[np.uint8]:
+    """Convert and resize a decoded image; see `decode` for the arguments.
+
+    Args:
+        image: Mode L or RGB.
+        image_size: Height and width in pixels, at least 1; None keeps the image's own.
+        color: "grey" or "rgb".
+
+    Returns:
+        Pixels of shape (height, width, channels), 0 to 255.
+
+    Raises:
+        DataError: `color` is unknown or `image_size` below 1.
+    """
+    check_request(image_size=image_size, color=color)
+    if color == "grey":
+        image = image.convert("L")
+    planes = [_resize(plane, image_size) for plane in image.split()]
+    # A grey file asked for in colour is resized once and shown three times.
+    planes = planes * CHANNELS[color] if len(planes) == 1 else planes
+    return np.stack(planes, axis=-1)
+
+
+def check_request(*, image_size: int | None, color: str) -> None:
+    """Raise DataError unless `color` is known and `image_size` at least 1 or None."""
+    if color not in CHANNELS:
+        raise DataError(f"A colour is one of {', '.join(CHANNELS)}, but it is {color!r}.")
+    if image_size is not None and image_size < 1:
+        raise DataError(f"An image size is at least 1 pixel, but it is {image_size}.")
+
+
+def _resize(plane: Image.Image, image_size: int | None) -> NDArray[np.uint8]:
+    """Resize one channel in floating point, so that nothing is rounded between the two passes."""
+    if image_size is None or plane.size == (image_size, image_size):
+        return np.asarray(plane)
+    resized = plane.convert("F").resize((image_size, image_size), Image.Resampling.BILINEAR)
+    rounded = np.rint(np.asarray(resized, dtype=np.float32))
+    return rounded.clip(0, 255).astype(np.uint8)
+
+
+def _refuse_excess(image: Image.Image) -> None:
+    """Raise for more pixels than the limit, or for more pictures than one."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(_bomb_message(f"it has {width} x {height} = {width * height:,}"))
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # an MPO's further frames are previews
+        raise DataError(
+            f"A file must hold one image, but it holds {frames} frames; save the one to use."
+        )
+
+
+def _bomb_message(received: str) -> str:
+    return (
+        f"An image may have at most {MAX_PIXELS:,} pixels (the decompression-bomb limit), but "
+        f"{received}; scale it down or move it away."
+    )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Load the pixels, turned as the camera says, in mode L or RGB."""
+    convert = _CONVERSIONS.get(image.mode, _to_rgb)
+    return convert(ImageOps.exif_transpose(image))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    return image.convert("RGB")
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    return image.convert("L")
+
+
+def _high_byte(image: Image.Image) -> Image.Image:
+    """Keep the upper 8 of 16 bits; Pillow's own conversion would clip at 255."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def _refuse_mode(image: Image.Image) -> Image.Image:
+    raise DataError(
+        f"Pixels must be of 8 or 16 bits, but they are of mode {image.mode}, whose range is not "
+        "known; save the image with 8 bits."
+    )
+
+
+_CONVERSIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "1": _to_grey,
+    "L": _to_grey,
+    "LA": _to_grey,
+    "I;16": _high_byte,
+    "I;16B": _high_byte,
+    "I;16L": _high_byte,
+    "I": _refuse_mode,
+    "F": _refuse_mode,
+}
