@@ -1,0 +1,107 @@
+"""Reaching Ray: a local one started for this run, or a cluster that is up already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import search
+from neurosweep.errors import NeurosweepError
+from search.experiment import Resources
+
+__all__ = ["Capacity", "connected", "plan_workers"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """What the cluster has now, in all: CPUs and GPUs."""
+
+    cpus: float
+    gpus: float
+
+
+@contextlib.contextmanager
+def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> Iterator[Capacity]:
+    """Connects to Ray for the length of the block.
+
+    Ray puts the driver's folder first on every worker's import path, so this changes into
+    `folder` before it starts: a user's own `reports/` must not hide ours.
+
+    Args:
+        address: `auto` or an address of a running cluster; None starts a local Ray.
+        folder: The run directory.
+        cpus: CPUs of a local Ray; None for those of this machine.
+
+    Raises:
+        NeurosweepError: if no cluster answers at the address.
+    """
+    before = Path.cwd()
+    os.chdir(folder)
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A local Ray passes these on to its workers.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["PYTHONPATH"] = _import_path()
+    try:
+        import ray
+        ray.init(**_options(address, cpus))
+        resources = ray.cluster_resources()
+        yield Capacity(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+    except ConnectionError as error:
+        raise NeurosweepError(
+            f"no Ray cluster answers at --address {address}: {error}; start one with "
+            "`ray up cluster.yaml`, or leave --address out to use this machine"
+        ) from None
+    finally:
+        import ray
+
+        ray.shutdown()
+        os.chdir(before)
+
+
+def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[str, float]]:
+    """Decides how many trials run at once and what each gets.
+
+    Raises:
+        NeurosweepError: if not even one trial fits the cluster.
+    """
+    gpus = resources.gpus_per_trial
+    if gpus == "auto":
+        gpus = 1.0 if capacity.gpus >= 1 else 0.0
+    fitting = int(capacity.cpus // resources.cpus_per_trial)
+    if gpus > 0:
+        fitting = min(fitting, int(capacity.gpus / gpus + 1e-9))
+    each = {"CPU": float(resources.cpus_per_trial), "GPU": float(gpus)}
+    if fitting < 1:
+        raise NeurosweepError(
+            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs, the cluster has "
+            f"{capacity.cpus:g} and {capacity.gpus:g}; lower resources.cpus_per_trial or "
+            "resources.gpus_per_trial"
+        )
+    wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
+    return wanted, each
+
+
+def _import_path() -> str:
+    root = str(Path(search.__file__).resolve().parents[1])
+    others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    return os.pathsep.join([root, *(part for part in others if part != root)])
+
+
+def _options(address: str | None, cpus: int | None) -> dict[str, Any]:
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    if address is not None:
+        return {**quiet, "address": address}
+    return {
+        **quiet,
+        "address": "local",
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "dashboard_host": "127.0.0.1",
+    }
+
+

@@ -1,0 +1,112 @@
+"""What a warm child can do; each function is one task, called by name.
+
+Thin on purpose: the work is done by `trainables` and `scans`, and `neurosweep rerun` calls the
+same functions of theirs without Ray or a child process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import scans
+import trainables
+from trainables import EpochRecord, Evaluation, FitResult, Recipe, Runtime
+
+__all__ = ["evaluate", "export", "fine_tune", "fit", "measure", "prepare", "start"]
+
+Report = Callable[[EpochRecord], bool]
+Weights = Sequence[NDArray[np.generic]]
+
+
+def start(runtime: Runtime) -> None:
+    """Sets threads, precision and determinism before TensorFlow's first operation."""
+    trainables.start(runtime)
+
+
+def prepare(*, source: scans.Source, sizes: Sequence[tuple[int, str]], report: Report) -> None:
+    """Builds this node's decoded caches, one per (image size, colour)."""
+    del report
+    for image_size, color in sizes:
+        scans.open_dataset(source, image_size=image_size, color=color)
+
+
+def measure(*, image_size: int, channels: int, threads: int, report: Report) -> dict[str, Any]:
+    """Measures which precision and batch norm train fastest here."""
+    del report
+    return dict(
+        trainables.measure_precision(image_size=image_size, channels=channels, threads=threads)
+    )
+
+
+def fit(*, recipe: Recipe, source: scans.Source, report: Report) -> FitResult:
+    """Trains one configuration."""
+    return trainables.fit(recipe, _dataset(source, recipe), report)
+
+
+def fine_tune(
+    *, recipe: Recipe, weights: Weights, source: scans.Source, report: Report
+) -> FitResult:
+    """Trains the top block of a trained configuration."""
+    return trainables.fine_tune(recipe, weights, _dataset(source, recipe), report)
+
+
+def evaluate(
+    *, recipe: Recipe, weights: Weights, source: scans.Source, part: str, report: Report
+) -> Evaluation:
+    """Runs a trained configuration over one part of the data."""
+    del report
+    return trainables.evaluate(recipe, weights, _dataset(source, recipe), part)
+
+
+def export(
+    *,
+    recipe: Recipe,
+    weights: Weights,
+    source: scans.Source,
+    scores: Mapping[str, Any],
+    folder: Path,
+    report: Report,
+) -> dict[str, bytes]:
+    """Writes the winner's files into an empty folder and returns their contents by name."""
+    del report
+    dataset = _dataset(source, recipe)
+    trainables.export_winner(recipe, weights, dataset, folder, scores=scores)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def color_of(channels: int) -> str:
+    """The colour mode that gives a model its channels."""
+    return "grey" if channels == 1 else "rgb"
+
+
+def _dataset(source: scans.Source, recipe: Recipe) -> scans.Dataset:
+    task = recipe.task
+    return _open(_Key(source), task.image_size, color_of(task.channels))
+
+
+class _Key:
+    """Makes a source usable as a cache key: sources of one run differ in nothing but identity."""
+
+    def __init__(self, source: scans.Source) -> None:
+        self.source = source
+        self._identity = (source.root, source.fingerprint, source.split.num_rows)
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and (
+            self._identity == other._identity and self.source.split.equals(other.source.split)
+        )
+
+
+@cache
+def _open(key: _Key, image_size: int, color: str) -> scans.Dataset:
+    # The memory map stays open from one trial to the next.
+    return scans.open_dataset(key.source, image_size=image_size, color=color)

@@ -1,0 +1,238 @@
+"""Keeps the books of a search: hands out trials, notes their epochs, records how they ended.
+
+Free of Ray and of TensorFlow: Tune's adapter calls it, and so can a simulator. A trial counts
+when its line stands in trials.jsonl; only then is Optuna told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import Origin, Stage, Status, TrialRecord
+from search.assignment import Assignment, Plan
+from search.budget import Budget
+from search.display import Display
+from search.run_directory import RunDirectory
+from search.study import Study, Suggestion
+from search.weights_kept import WeightsKept
+from trainables import EpochRecord
+
+__all__ = ["Outcome", "TrialBook", "best_epoch"]
+
+Weights = list[NDArray[np.generic]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a trial ended by itself.
+
+    Attributes:
+        result: The fit's result without its weights, or None if it failed.
+        failure: Kind, message and traceback of a failure, or None.
+        fetch_weights: Brings the weights from the worker; called only if they are to be kept.
+    """
+
+    result: Mapping[str, Any] | None = None
+    failure: Mapping[str, str] | None = None
+    fetch_weights: Callable[[], Weights] | None = None
+
+
+@dataclass
+class _Running:
+    assignment: Assignment
+    started_at: str
+    epochs: list[EpochRecord] = field(default_factory=list)
+
+
+def best_epoch(epochs: list[EpochRecord]) -> EpochRecord:
+    """Returns the epoch whose weights are kept: highest accuracy, then lowest loss, then first."""
+    return min(epochs, key=lambda e: (-e["val_accuracy"], e["val_loss"], e["epoch"]))
+
+
+class TrialBook:
+    """The trials of one search stage."""
+
+    def __init__(
+        self,
+        *,
+        run: RunDirectory,
+        study: Study,
+        plan: Plan,
+        budget: Budget,
+        display: Display,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Opens the books.
+
+        Args:
+            run: The run directory, held by this process.
+            study: The study that proposes configurations.
+            plan: What recipes are made from.
+            budget: What may be spent.
+            display: Shown every change.
+            facts: What all records have in common: data_fingerprint, synthetic, runtime.
+        """
+        self._run = run
+        self._study = study
+        self._plan = plan
+        self._budget = budget
+        self._display = display
+        self._facts = facts
+        self.records: list[TrialRecord] = []
+        self._running: dict[str, _Running] = {}
+        self._again: list[Suggestion] = []
+        self._kept = WeightsKept(run, plan.experiment.final.finalists)
+
+    def resume(self, records: list[TrialRecord]) -> None:
+        """Takes over what an earlier driver recorded, and the trials it left running."""
+        searched = [record for record in records if record.stage == Stage.SEARCH]
+        self.records = searched
+        self._kept.resume(searched)
+        outcomes = {_number(r): (str(r.status), r.val_accuracy) for r in searched}
+        self._study.close_recorded(outcomes)
+        self._again = self._study.interrupted()
+
+    @property
+    def running(self) -> int:
+        """Trials handed out and not yet ended."""
+        return len(self._running)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no further trial may start."""
+        return not self._budget.allows_another_trial(len(self.records) + self.running)
+
+    def next_assignment(self) -> Assignment:
+        """Hands out the next trial; an interrupted one first, under its own number."""
+        suggestion = self._again.pop(0) if self._again else self._study.ask()
+        assignment = Assignment(
+            suggestion=suggestion,
+            recipe=self._plan.recipe(suggestion),
+            seconds_left=self._budget.search_seconds_left(),
+        )
+        trial_id = assignment.trial_id
+        self._running[trial_id] = _Running(assignment, _now())
+        self._run.trial(trial_id)
+        self._run.write(f"trials/{trial_id}/epochs.jsonl", b"")
+        self._display.started(trial_id, suggestion.configuration, suggestion.note)
+        return assignment
+
+    def note_epoch(self, trial_id: str, epoch: EpochRecord) -> None:
+        """Notes one epoch of a running trial."""
+        running = self._running[trial_id]
+        running.epochs.append(epoch)
+        self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
+        number = running.assignment.suggestion.number
+        self._study.report(number, epoch["epoch"], epoch["val_accuracy"])
+        self._display.epoch(trial_id, epoch, self._plan.experiment.epochs)
+
+    def end(self, trial_id: str, outcome: Outcome | None) -> TrialRecord:
+        """Records the end of a trial; no outcome means that the scheduler stopped it."""
+        running = self._running[trial_id]
+        if outcome is not None and outcome.result is not None:
+            record = self._completed(running, outcome.result)
+            predictions = np.asarray(outcome.result["validation_probabilities"], np.float32)
+            self._kept.save_predictions(trial_id, predictions)
+            if outcome.fetch_weights is not None:
+                self._kept.consider(record, self.records, outcome.fetch_weights)
+        elif outcome is None and running.epochs:
+            record = self._pruned(running)
+        else:
+            failure = {} if outcome is None else dict(outcome.failure or {})
+            record = self._failed(running, failure)
+        self._write(record, running)
+        del self._running[trial_id]
+        self._tell(record, running.assignment.suggestion.number)
+        return record
+
+    def _completed(self, running: _Running, result: Mapping[str, Any]) -> TrialRecord:
+        # A fit is only told to stop when the time for the search is over.
+        stopped = result["stop_reason"] == "stopped"
+        return self._record(
+            running,
+            status=Status.COMPLETED,
+            stop_reason="budget" if stopped else result["stop_reason"],
+            val_accuracy=float(result["val_accuracy"]),
+            val_loss=float(result["val_loss"]),
+            epochs=int(result["epochs"]),
+            kept_epoch=int(result["kept_epoch"]),
+            seconds=float(result["seconds"]),
+            parameters=int(result["parameters"]),
+        )
+
+    def _pruned(self, running: _Running) -> TrialRecord:
+        kept = best_epoch(running.epochs)
+        return self._record(
+            running,
+            status=Status.PRUNED,
+            stop_reason="scheduler",
+            val_accuracy=kept["val_accuracy"],
+            val_loss=kept["val_loss"],
+            epochs=len(running.epochs),
+            kept_epoch=kept["epoch"],
+            seconds=sum(epoch["seconds"] for epoch in running.epochs),
+        )
+
+    def _failed(self, running: _Running, failure: Mapping[str, str]) -> TrialRecord:
+        kind = failure.get("kind", "WorkerLostError")
+        message = failure.get("message", "the worker was lost before its first epoch")
+        log = failure.get("traceback", message)
+        trial_id = running.assignment.trial_id
+        self._run.write(f"trials/{trial_id}/log.txt", (log.rstrip() + "\n").encode())
+        return self._record(
+            running,
+            status=Status.FAILED,
+            stop_reason=kind,
+            epochs=len(running.epochs),
+            seconds=sum(epoch["seconds"] for epoch in running.epochs),
+            error=f"{kind}: {message}".splitlines()[0],
+        )
+
+    def _record(self, running: _Running, **figures: Any) -> TrialRecord:
+        suggestion, recipe = running.assignment.suggestion, running.assignment.recipe
+        backbone = suggestion.configuration.get("transfer/backbone")
+        return TrialRecord(
+            trial_id=suggestion.trial_id,
+            stage=Stage.SEARCH,
+            origin=Origin(suggestion.origin),
+            family=recipe.family,
+            backbone=None if backbone is None else str(backbone),
+            weights=recipe.weights,
+            hyperparameters=dict(recipe.configuration),
+            seed=recipe.seed,
+            epochs_allowed=recipe.epochs,
+            image_size=recipe.task.image_size,
+            started_at=running.started_at,
+            finished_at=_now(),
+            **{**self._facts, **figures},
+        )
+
+    def _write(self, record: TrialRecord, running: _Running) -> None:
+        full = {**asdict(record), "recipe": running.assignment.recipe.to_dict()}
+        self._run.write_json(f"trials/{record.trial_id}/record.json", full)
+        self._run.append("trials.jsonl", record.to_json())
+        self.records.append(record)
+
+    def _tell(self, record: TrialRecord, number: int) -> None:
+        if record.status == Status.COMPLETED and record.val_accuracy is not None:
+            self._study.complete(number, record.val_accuracy)
+        elif record.status == Status.PRUNED:
+            self._study.prune(number)
+        else:
+            self._study.fail(number, record.error or "")
+        self._display.ended(record)
+
+
+def _number(record: TrialRecord) -> int:
+    return int(record.trial_id.removeprefix("t"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

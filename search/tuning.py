@@ -1,0 +1,172 @@
+"""Ray Tune as the one who places trials on workers: our books behind its searcher and callbacks.
+
+Tune's own OptunaSearch is not used: it tells trials that ASHA stopped as complete, leaves those
+with a NaN score running, and cannot be resumed. Here Tune asks `BookSearcher` for assignments and
+tells `BookCallback` what workers report; both only pass on to the `TrialBook`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from search.trial_book import Outcome, TrialBook
+from search.worker import FINAL, PROGRESS, SCORE, TrialWorker, WorkerSettings
+
+__all__ = ["run_trials", "scheduler_of"]
+
+_ASHA_GRACE_PERCENT = 20
+"""A trial is not stopped before this share of its allowed epochs, in percent."""
+
+_ASHA_REDUCTION = 2
+"""At each rung (20, 40 and 80 percent) the better half goes on."""
+
+_TUNE_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our books replace Tune's CSV, JSON, TensorBoard
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C must reach us: partial leaderboard, exit 130
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's last word has no score
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's snapshots stall with many trials; unused
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def scheduler_of(name: str) -> TrialScheduler:
+    """Returns ASHA over the percent of a trial's allowed epochs, or no scheduler.
+
+    Args:
+        name: `asha` or `none`.
+    """
+    if name == "none":
+        return FIFOScheduler()
+    return AsyncHyperBandScheduler(
+        time_attr=PROGRESS,
+        metric=SCORE,
+        mode="max",
+        grace_period=_ASHA_GRACE_PERCENT,
+        reduction_factor=_ASHA_REDUCTION,
+        max_t=100,
+        stop_last_trials=False,  # a trial ends by its own last epoch, with its result
+    )
+
+
+def run_trials(
+    book: TrialBook,
+    settings: WorkerSettings,
+    *,
+    workers: int,
+    resources: dict[str, float],
+    scheduler: str,
+) -> None:
+    """Runs trials on workers until the books are exhausted.
+
+    Args:
+        book: Hands out trials and records how they end.
+        settings: What all workers are made with.
+        workers: Trials at once.
+        resources: What one trial gets, as Ray names it: CPU and GPU.
+        scheduler: `asha` or `none`.
+    """
+    os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    scratch = Path(tempfile.mkdtemp(prefix="neurosweep-tune-"))
+    try:
+        worker = tune.with_parameters(TrialWorker, settings=settings)
+        tune.Tuner(
+            tune.with_resources(worker, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=BookSearcher(book, workers),
+                scheduler=scheduler_of(scheduler),
+                num_samples=-1,  # the searcher says when it is over
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=str(scratch),
+                callbacks=[BookCallback(book)],
+                failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class BookSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
+    """Hands the book's assignments to Tune, at most `workers` at once."""
+
+    def __init__(self, book: TrialBook, workers: int) -> None:
+        super().__init__(metric=SCORE, mode="max")
+        self._book = book
+        self._workers = workers
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Returns the next trial's configuration, None to wait, or FINISHED."""
+        del trial_id
+        if self._book.exhausted:
+            return str(Searcher.FINISHED)
+        if self._book.running >= self._workers:
+            return None
+        return {"assignment": self._book.next_assignment().to_dict()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the callback has the whole result, this has it flattened."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the state, and it is on disk already."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a search is resumed from its run directory, not from Tune's."""
+
+
+class BookCallback(tune.Callback):  # type: ignore[misc]  # Ray ships no types
+    """Tells the book what happens to trials."""
+
+    def __init__(self, book: TrialBook) -> None:
+        self._book = book
+        self._outcomes: dict[str, Outcome] = {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any
+    ) -> None:
+        """Notes an epoch, or keeps the outcome for the end."""
+        name = _name(trial)
+        epoch = result.pop("epoch", None)
+        if epoch is not None:
+            self._book.note_epoch(name, epoch)
+        final = result.pop(FINAL, None)  # kept out of what Tune stores with the trial
+        if final is not None:
+            self._outcomes[name] = _outcome(final)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Records a trial that ended by itself or was stopped by the scheduler."""
+        name = _name(trial)
+        self._book.end(name, self._outcomes.pop(name, None))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Records a trial whose worker was lost."""
+        failure = {"kind": "WorkerLostError", "message": "the worker's node or process was lost"}
+        if trial.error_file and Path(trial.error_file).exists():
+            failure["traceback"] = Path(trial.error_file).read_text(errors="replace")
+        self._book.end(_name(trial), Outcome(failure=failure))
+
+
+def _name(trial: Any) -> str:
+    return str(trial.config["assignment"]["trial_id"])
+
+
+def _outcome(final: dict[str, Any]) -> Outcome:
+    if "failure" in final:
+        return Outcome(failure=final["failure"])
+    reference = final["weights"][0]
+    return Outcome(result=final["result"], fetch_weights=lambda: ray.get(reference))

@@ -1,0 +1,112 @@
+"""Which trained weights a run keeps: those of the best few, and of the best of each family.
+
+Keeping all would fill disks; keeping too few would lose a finalist. Validation predictions are
+small and kept for every completed trial.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosweep.errors import RunDirectoryError
+from reports import Status, TrialRecord
+from search.run_directory import RunDirectory
+
+__all__ = ["WeightsKept", "best_first", "finalists_of", "load_weights", "save_weights"]
+
+Weights = list[NDArray[np.generic]]
+
+
+def best_first(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Completed records by validation accuracy, then validation loss, then name."""
+    completed = [record for record in records if record.status == Status.COMPLETED]
+    return sorted(completed, key=_order)
+
+
+def finalists_of(records: Iterable[TrialRecord], count: int) -> list[TrialRecord]:
+    """The best `count` completed records and the best of each family, best first."""
+    ranked = best_first(records)
+    chosen = {record.trial_id: record for record in ranked[:count]}
+    families: set[str] = set()
+    for record in ranked:
+        if record.family not in families:
+            families.add(record.family)
+            chosen[record.trial_id] = record
+    return sorted(chosen.values(), key=_order)
+
+
+def save_weights(run: RunDirectory, trial_id: str, weights: Sequence[NDArray[np.generic]]) -> None:
+    """Writes weights as an .npz without pickle, in the model's own order."""
+    run.trial(trial_id)
+    content = io.BytesIO()
+    np.savez(content, *weights)
+    run.write(f"trials/{trial_id}/weights.npz", content.getvalue())
+
+
+def load_weights(run: RunDirectory, trial_id: str) -> Weights:
+    """Reads weights that `save_weights` wrote.
+
+    Raises:
+        RunDirectoryError: if they are not there or are damaged.
+    """
+    path = run.path / "trials" / trial_id / "weights.npz"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return [archive[f"arr_{index}"] for index in range(len(archive.files))]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunDirectoryError(
+            f"the weights of {trial_id} in {path} cannot be read ({error}); train it again with "
+            f"`neurosweep rerun {run.path} --trial {trial_id}`"
+        ) from error
+
+
+class WeightsKept:
+    """Decides after each completed trial whose weights stay in the run directory."""
+
+    def __init__(self, run: RunDirectory, count: int) -> None:
+        self._run = run
+        self._count = count
+        self._kept: set[str] = set()
+
+    def resume(self, records: Iterable[TrialRecord]) -> None:
+        """Finds the weights that an earlier driver kept."""
+        trials = self._run.path / "trials"
+        names = (record.trial_id for record in records)
+        self._kept = {name for name in names if (trials / name / "weights.npz").exists()}
+
+    def consider(
+        self,
+        record: TrialRecord,
+        earlier: Sequence[TrialRecord],
+        fetch: Callable[[], Weights],
+    ) -> None:
+        """Keeps a new record's weights if it is a finalist now; drops those that no longer are."""
+        finalists = {r.trial_id for r in finalists_of([*earlier, record], self._count)}
+        if record.trial_id not in finalists:
+            return
+        save_weights(self._run, record.trial_id, fetch())
+        self._kept.add(record.trial_id)
+        for trial_id in self._kept - finalists:
+            (self._run.path / "trials" / trial_id / "weights.npz").unlink(missing_ok=True)
+        self._kept &= finalists
+
+    def save_predictions(self, trial_id: str, probabilities: NDArray[np.float32]) -> None:
+        """Writes the validation probabilities, (images, classes) float32."""
+        save_array(self._run, f"trials/{trial_id}/validation.npy", probabilities)
+
+
+def save_array(run: RunDirectory, name: str, array: NDArray[np.generic]) -> None:
+    """Writes one array as .npy without pickle."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    run.write(name, content.getvalue())
+
+
+def _order(record: TrialRecord) -> tuple[float, float, str]:
+    accuracy = -1.0 if record.val_accuracy is None else record.val_accuracy
+    loss = float("inf") if record.val_loss is None else record.val_loss
+    return (-accuracy, loss, record.trial_id)
