@@ -8,13 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reports.columns import column_names
     from reports.epochs import EpochRecord
     from reports.evaluation import Evaluation, Finalist
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
+    from reports.loading import load_leaderboard
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
+    from reports.rendering import render_rows
     from reports.run import Run, read_run
+    from reports.selection import select_rows
+    from reports.terminal import draw_leaderboard_svg, leaderboard_table
 
 __all__ = [
     "EpochRecord",
@@ -27,8 +32,14 @@ __all__ = [
     "Status",
     "TrialRecord",
     "build_leaderboard",
+    "column_names",
+    "draw_leaderboard_svg",
+    "leaderboard_table",
+    "load_leaderboard",
     "read_leaderboard",
     "read_run",
+    "render_rows",
+    "select_rows",
     "wilson_interval",
     "write_leaderboard",
 ]
@@ -44,8 +55,14 @@ _HOMES = {
     "Status": "records",
     "TrialRecord": "records",
     "build_leaderboard": "leaderboard",
+    "column_names": "columns",
+    "draw_leaderboard_svg": "terminal",
+    "leaderboard_table": "terminal",
+    "load_leaderboard": "loading",
     "read_leaderboard": "parquet",
     "read_run": "run",
+    "render_rows": "rendering",
+    "select_rows": "selection",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
 }

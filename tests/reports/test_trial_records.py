@@ -84,7 +84,7 @@ def test_a_wrong_line_is_refused_by_name(changes: dict[str, object], told: str):
 def test_a_missing_column_is_refused_by_name():
     content = json.loads(_line())
     del content["family"]
-    with pytest.raises(RunDirectoryError, match="at family: Missing required"):
+    with pytest.raises(RunDirectoryError, match="at family: Field required"):
         TrialRecord.from_json(json.dumps(content))
 
 

@@ -1,0 +1,129 @@
+"""The leaderboard as text: a table, CSV, JSON or Markdown."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from neurosweep.errors import UserError
+from reports.columns import cell, column_names, nearest, resolve_column
+from reports.leaderboard import LeaderboardRow
+from reports.parquet import FIXED_COLUMNS
+from reports.wording import NONE, count, interval, marks, model, notes, percent, printable
+
+__all__ = ["FORMATS", "render_rows"]
+
+_Columns = Sequence[str] | None
+
+
+def render_rows(
+    rows: Sequence[LeaderboardRow],
+    *,
+    format: str = "table",
+    columns: Sequence[str] | None = None,
+    width: int = 80,
+) -> str:
+    """Write rows as text that ends with a newline.
+
+    Args:
+        rows: In the order to show them.
+        format: table, csv, json or markdown.
+        columns: Column names; None for the usual view of a table or Markdown and for all columns
+            of CSV and JSON.
+        width: Characters on a line, for the table.
+
+    Raises:
+        UserError: An unknown format or column.
+    """
+    if format not in FORMATS:
+        raise UserError(
+            f"--format takes {', '.join(FORMATS)}; received {format!r}{nearest(format, FORMATS)}"
+        )
+    known = column_names(rows)
+    resolved = None if columns is None else [resolve_column(name, known) for name in columns]
+    if format == "table":
+        return _table(rows, resolved, width)
+    return _WRITERS[format](rows, resolved)
+
+
+def _table(rows: Sequence[LeaderboardRow], columns: _Columns, width: int) -> str:
+    from rich.console import Console
+
+    from reports.terminal import leaderboard_table
+
+    # Neither colours nor links: this text goes to files and pipes too.
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(leaderboard_table(rows, columns))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _csv(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
+    columns = column_names(rows) if columns is None else columns
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_csv_cell(cell(row, column)) for column in columns])
+    return out.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _json(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
+    # Hyperparameters stand in an object of their own; a column for each would say it twice.
+    names = FIXED_COLUMNS if columns is None else columns
+    content = [{name: cell(row, name) for name in names} for row in rows]
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
+    if columns is None:
+        header, aligned = list(_USUAL), [":--" if name == "model" else "--:" for name in _USUAL]
+        cells = [[write(row) for write in _USUAL.values()] for row in rows]
+    else:
+        header, aligned = list(columns), [":--"] * len(columns)
+        cells = [[_markdown_cell(cell(row, column)) for column in columns] for row in rows]
+    lines = [header, aligned, *cells]
+    table = "".join("| " + " | ".join(map(_escape, line)) + " |\n" for line in lines)
+    return table + "".join(f"\n> {_escape(note)}\n" for note in notes(rows))
+
+
+def _markdown_cell(value: object) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _escape(text: str) -> str:
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join("\\" + sign if sign in "\\|`*_[]" else sign for sign in text)
+
+
+def _model(row: LeaderboardRow) -> str:
+    return f"{model(row)} ({', '.join(marks(row))})" if marks(row) else model(row)
+
+
+_USUAL: Mapping[str, Callable[[LeaderboardRow], str]] = {
+    "rank": lambda row: NONE if row.rank is None else str(row.rank),
+    "trial": lambda row: row.trial_id,
+    "model": _model,
+    "val acc %": lambda row: percent(row.val_accuracy),
+    "95 % interval": lambda row: interval(row.val_accuracy_low, row.val_accuracy_high),
+    "test acc %": lambda row: percent(row.test_accuracy),
+    "missed": lambda row: count(row.missed_positives),
+    "epochs": lambda row: f"{row.epochs}/{row.epochs_allowed}",
+    "seconds": lambda row: f"{row.seconds:.0f}",
+    "status": lambda row: row.status,
+}
+_WRITERS: Mapping[str, Callable[[Sequence[LeaderboardRow], _Columns], str]] = {
+    "csv": _csv,
+    "json": _json,
+    "markdown": _markdown,
+}
+FORMATS: tuple[str, ...] = ("table", *_WRITERS)
+"""What `--format` takes."""

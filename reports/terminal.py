@@ -1,0 +1,105 @@
+"""The leaderboard as a table in the terminal, and that table as a picture."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.columns import cell
+from reports.leaderboard import LeaderboardRow
+from reports.records import Status
+from reports.wording import NONE, interval, marks, model, notes, percent, printable
+
+__all__ = ["draw_leaderboard_svg", "leaderboard_table"]
+
+_STYLE_OF_STATUS = {Status.COMPLETED: "", Status.PRUNED: "dim", Status.FAILED: "red"}
+_NO_ROW = "No row to show: no trial has finished yet, or the filters left none."
+
+
+def leaderboard_table(
+    rows: Sequence[LeaderboardRow], columns: Sequence[str] | None = None
+) -> RenderableType:
+    """Build what rich prints: the table, then the warnings that belong to its rows.
+
+    Args:
+        rows: In the order to show them.
+        columns: Resolved column names; None for the usual view, made for 80 columns.
+    """
+    if not rows:
+        return Text(_NO_ROW)
+    table = _usual_table(rows) if columns is None else _table_of(rows, columns)
+    said = [Text(note, style="yellow") for note in notes(rows)]
+    return Group(table, *([Text()] if said else []), *said)
+
+
+def draw_leaderboard_svg(
+    rows: Sequence[LeaderboardRow], path: Path, *, top: int = 10, title: str = "neurosweep"
+) -> None:
+    """Draw the first rows as an SVG picture of the terminal."""
+    console = Console(record=True, width=88, file=io.StringIO(), force_terminal=True)
+    console.print(leaderboard_table(list(rows)[:top]))
+    # A fixed id keeps the file the same from one drawing of the same rows to the next.
+    path.write_text(console.export_svg(title=title, unique_id="leaderboard"), encoding="utf-8")
+
+
+def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
+    table = _empty_table()
+    table.add_column("#", justify="right")
+    table.add_column("trial", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=14)
+    table.add_column("val acc % [95 %]", no_wrap=True)
+    table.add_column("test %", justify="right", no_wrap=True)
+    table.add_column("epochs", justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    for row in rows:
+        table.add_row(*_usual_cells(row), style=_STYLE_OF_STATUS[row.status])
+    return table
+
+
+def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
+    name = Text(model(row))
+    if marks(row):
+        name.append(f" ({', '.join(marks(row))})", style="cyan")
+    return (
+        Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
+        Text(row.trial_id),
+        name,
+        Text(_accuracy(row)),
+        Text(percent(row.test_accuracy)),
+        Text(f"{row.epochs}/{row.epochs_allowed}"),
+        Text(f"{row.seconds:.0f}"),
+        Text(row.status),
+    )
+
+
+def _accuracy(row: LeaderboardRow) -> str:
+    if row.val_accuracy_low is None:
+        return percent(row.val_accuracy)
+    bounds = interval(row.val_accuracy_low, row.val_accuracy_high)
+    return f"{percent(row.val_accuracy)} [{bounds}]"
+
+
+def _table_of(rows: Sequence[LeaderboardRow], columns: Sequence[str]) -> Table:
+    table = _empty_table()
+    for column in columns:
+        numbers = all(isinstance(cell(row, column), int | float | None) for row in rows)
+        table.add_column(Text(column), overflow="fold", justify="right" if numbers else "left")
+    for row in rows:
+        texts = (Text(_plain(cell(row, column))) for column in columns)
+        table.add_row(*texts, style=_STYLE_OF_STATUS[row.status])
+    return table
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.5g}" if isinstance(value, float) else printable(str(value))
+
+
+def _empty_table() -> Table:
+    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)

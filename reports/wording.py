@@ -1,0 +1,108 @@
+"""How figures and models are named, the same in the terminal, in Markdown and in HTML."""
+
+from collections.abc import Iterable
+
+from reports.records import Origin, Stage, TrialRecord
+
+__all__ = [
+    "NONE",
+    "PAPER_NOTE",
+    "RANDOM_NOTE",
+    "SYNTHETIC_NOTE",
+    "count",
+    "duration",
+    "has_random_weights",
+    "interval",
+    "marks",
+    "model",
+    "notes",
+    "percent",
+    "printable",
+]
+
+NONE = "\N{EN DASH}"
+"""Stands where nothing was measured."""
+
+SYNTHETIC_NOTE = (
+    "Synthetic data: the images are computed phantoms, not patients. "
+    "These figures show that the program works, not how well it would do on real scans."
+)
+RANDOM_NOTE = (
+    "Random weights: backbones marked “random weights” were not pretrained. "
+    "They show that the way works, not what the backbone can do."
+)
+PAPER_NOTE = (
+    "“paper”: a setting of the source papers, trained at this experiment's image size and "
+    "epochs; what the papers leave open was filled in by us."
+)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share as per cent, without the sign."""
+    return NONE if share is None else f"{100 * share:.{digits}f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval of shares as per cent, without the sign."""
+    return NONE if low is None else f"{percent(low)}\N{EN DASH}{percent(high)}"
+
+
+def count(number: int | None) -> str:
+    """Write a large number short: 1,234 as 1.2k."""
+    if number is None:
+        return NONE
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time span: 9 s, 3 min 20 s, 2 h 5 min."""
+    if seconds is None:
+        return NONE
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.2g} s" if seconds < 9.5 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def model(record: TrialRecord) -> str:
+    """Name the network: a backbone says more than the family it belongs to."""
+    return printable(record.backbone or record.family)
+
+
+def has_random_weights(record: TrialRecord) -> bool:
+    """Tell whether a backbone was trained from random weights."""
+    return record.weights == "random"
+
+
+def marks(record: TrialRecord) -> tuple[str, ...]:
+    """What must be said beside a model's name wherever it is shown."""
+    marked = (
+        ("paper", record.origin is Origin.PAPER),
+        ("fine-tuned", record.stage is Stage.FINE_TUNE),
+        ("ensemble", record.stage is Stage.ENSEMBLE),
+        ("screened", record.stage is Stage.SCREEN),
+        ("repeat", record.origin is Origin.REPEAT),
+        ("random weights", has_random_weights(record)),
+    )
+    return tuple(mark for mark, holds in marked if holds)
+
+
+def notes(records: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """The warnings that belong to a list of trials, the gravest first."""
+    records = tuple(records)
+    told = (
+        (SYNTHETIC_NOTE, any(record.synthetic for record in records)),
+        (RANDOM_NOTE, any(map(has_random_weights, records))),
+        (PAPER_NOTE, any(record.origin is Origin.PAPER for record in records)),
+    )
+    return tuple(note for note, holds in told if holds)
+
+
+def printable(text: str) -> str:
+    """Replace what could move a terminal's cursor or break a line."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
