@@ -1,0 +1,73 @@
+"""How one configuration is trained, with no Ray in sight.
+
+Families, fit, fine-tuning, evaluation, export and prediction. Importing this room loads neither
+TensorFlow nor Keras: a name does so when it is first used, so that `start` can come before.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainables.assemble import Statistics
+    from trainables.evaluation import evaluate
+    from trainables.fine_tuning import fine_tune
+    from trainables.fitting import fit
+    from trainables.precision import measure_precision
+    from trainables.prediction import Winner, load_winner, predict
+    from trainables.publishing import export_winner, read_config
+    from trainables.recipe import FineTune, Recipe
+    from trainables.replay import rerun
+    from trainables.results import EpochRecord, Evaluation, FitResult, Report
+    from trainables.runtime import Runtime, start
+
+__all__ = [
+    "EpochRecord",
+    "Evaluation",
+    "FineTune",
+    "FitResult",
+    "Recipe",
+    "Report",
+    "Runtime",
+    "Statistics",
+    "Winner",
+    "evaluate",
+    "export_winner",
+    "fine_tune",
+    "fit",
+    "load_winner",
+    "measure_precision",
+    "predict",
+    "read_config",
+    "rerun",
+    "start",
+]
+
+_HOME = {
+    "EpochRecord": "results",
+    "Evaluation": "results",
+    "FineTune": "recipe",
+    "FitResult": "results",
+    "Recipe": "recipe",
+    "Report": "results",
+    "Runtime": "runtime",
+    "Statistics": "assemble",
+    "Winner": "prediction",
+    "evaluate": "evaluation",
+    "export_winner": "publishing",
+    "fine_tune": "fine_tuning",
+    "fit": "fitting",
+    "load_winner": "prediction",
+    "measure_precision": "precision",
+    "predict": "prediction",
+    "read_config": "publishing",
+    "rerun": "replay",
+    "start": "runtime",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a public name when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'trainables' has no attribute {name!r}")
+    found: object = getattr(import_module(f"trainables.{_HOME[name]}"), name)
+    return found

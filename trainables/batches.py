@@ -1,0 +1,55 @@
+"""Batches of training images, read from the memory map as they are needed."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from scans import Dataset
+
+__all__ = ["EpochBatches"]
+
+
+class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships no types
+    """One part of a data set, in a new order each epoch.
+
+    The order of epoch e depends on the seed and e alone. The last batch may be smaller, so that
+    each image is seen once per epoch.
+    """
+
+    def __init__(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, batch_size: int, seed: int
+    ) -> None:
+        """Point at `rows` of `dataset.images`; nothing is copied.
+
+        Args:
+            dataset: Decoded images and labels.
+            rows: (n,) positions into `dataset.images`, n at least 1.
+            batch_size: Images per batch, at least 1.
+            seed: Seeds the order of each epoch.
+        """
+        super().__init__()
+        self._dataset = dataset
+        self._rows = rows
+        self._batch_size = batch_size
+        self._seed = seed
+        self._targets = np.eye(len(dataset.classes), dtype=np.float32)
+        self._epoch = 0
+        self._order = rows
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._rows) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Images (batch, height, width, channel) uint8 and targets (batch, n_classes) float32."""
+        start = index * self._batch_size
+        rows = self._order[start : start + self._batch_size]
+        return self._dataset.images[rows], self._targets[self._dataset.labels[rows]]
+
+    def on_epoch_begin(self) -> None:
+        """Draw the order of the next epoch (Keras calls this once before each)."""
+        self._epoch += 1
+        self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)

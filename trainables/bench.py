@@ -1,0 +1,92 @@
+"""The Keras models of one training run, and their validation score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from scans import Dataset
+from trainables import metrics
+from trainables.assemble import Statistics, build_core, build_measured, build_trained
+from trainables.measure import Meter
+from trainables.optimizers import build_optimizer
+from trainables.recipe import Recipe
+from trainables.runtime import Runtime
+from trainables.settings import TrainingSettings
+
+__all__ = ["Bench", "Score"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Validation figures of one set of weights, all from the same probabilities.
+
+    Attributes:
+        probabilities: (n_validation, n_classes) float32.
+        accuracy: 0 to 1.
+        loss: Mean cross-entropy without smoothing.
+    """
+
+    probabilities: NDArray[np.float32]
+    accuracy: float
+    loss: float
+
+
+class Bench:
+    """A core in the model that trains it and in the one that measures it.
+
+    What is measured is what would be published: float32, whatever the steps are computed in.
+    A core of half precision therefore has a float32 twin that takes over its weights.
+    """
+
+    def __init__(
+        self, recipe: Recipe, core: keras.Model, dataset: Dataset, *, runtime: Runtime
+    ) -> None:
+        """Build the measuring model; `compile` builds the training one.
+
+        Args:
+            recipe: What `core` was built from.
+            core: The network to train, built under the runtime's precision.
+            dataset: Where statistics and validation images come from.
+            runtime: The process's runtime.
+        """
+        self.core = core
+        self._recipe = recipe
+        self._dataset = dataset
+        self._statistics = Statistics.of(dataset)
+        self._twin = core
+        if runtime.precision != "float32":
+            self._twin = build_core(
+                recipe,
+                weights=core.get_weights(),
+                fused_batch_norm=runtime.fused_batch_norm,
+            )
+        self._meter = Meter(build_measured(recipe, self._twin, self._statistics))
+
+    def compile(self, settings: TrainingSettings, *, steps: int) -> keras.Model:
+        """The training model, compiled for `steps` steps in all."""
+        model = build_trained(
+            self._recipe, self.core, self._statistics, strength=settings.augmentation_strength
+        )
+        model.compile(
+            optimizer=build_optimizer(settings, steps=steps),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        )
+        return model
+
+    def score(self) -> Score:
+        """Measure the core as it is now on the validation part."""
+        if self._twin is not self.core:
+            self._twin.set_weights(self.core.get_weights())
+        rows = self._dataset.validation
+        probabilities = self._meter.probabilities(self._dataset, rows)
+        labels = self._dataset.labels[rows]
+        return Score(
+            probabilities=probabilities,
+            accuracy=metrics.accuracy(probabilities, labels),
+            loss=metrics.cross_entropy(probabilities, labels),
+        )

@@ -1,0 +1,82 @@
+"""Look at a trained network: its probabilities on one part, its latency, its size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosweep.errors import DataError
+from scans import Dataset
+from trainables import metrics
+from trainables.assemble import Statistics, build_core, build_measured, check_dataset
+from trainables.fitting import start_afresh
+from trainables.measure import Meter
+from trainables.recipe import Recipe
+from trainables.results import Evaluation
+from trainables.runtime import current_runtime
+
+__all__ = ["PARTS", "evaluate"]
+
+PARTS = ("train", "validation", "test")
+
+_WARM_UP_CALLS = 3
+_TIMED_CALLS = 25
+
+
+def evaluate(
+    recipe: Recipe, weights: Sequence[NDArray[Any]], dataset: Dataset, part: str
+) -> Evaluation:
+    """Measure weights in the form they are published in: float32, stock layers.
+
+    Args:
+        recipe: What `weights` were trained with.
+        weights: Of the core, as `fit` gives them.
+        dataset: The data `fit` was given.
+        part: "train", "validation" or "test".
+
+    Raises:
+        DataError: The part is unknown or empty, or the data set does not fit the recipe.
+    """
+    current_runtime()
+    check_dataset(recipe, dataset)
+    rows = _rows(dataset, part)
+    start_afresh(recipe.seed)
+    core = build_core(recipe, weights=weights)
+    meter = Meter(build_measured(recipe, core, Statistics.of(dataset)))
+    probabilities = meter.probabilities(dataset, rows)
+    return Evaluation(
+        probabilities=probabilities,
+        accuracy=metrics.accuracy(probabilities, dataset.labels[rows]),
+        loss=metrics.cross_entropy(probabilities, dataset.labels[rows]),
+        latency_ms=_latency(meter, dataset.images[rows[:1]]),
+        parameters=int(core.count_params()),
+    )
+
+
+def _rows(dataset: Dataset, part: str) -> NDArray[np.int64]:
+    """The rows of one part, at least one."""
+    if part not in PARTS:
+        raise DataError(f"A part is one of {list(PARTS)}; received {part!r}. Name one of them.")
+    rows: NDArray[np.int64] = getattr(dataset, part)
+    if not len(rows):
+        raise DataError(
+            f"A part to be evaluated has at least one image; received an empty {part!r}. "
+            "Split the data so that it has some."
+        )
+    return rows
+
+
+def _latency(meter: Meter, image: NDArray[np.uint8]) -> float:
+    """Median milliseconds of one image (1, height, width, channel), after a warm-up."""
+    for _ in range(_WARM_UP_CALLS):
+        meter(image)
+    times = []
+    for _ in range(_TIMED_CALLS):
+        before = time.perf_counter()
+        meter(image)
+        times.append(time.perf_counter() - before)
+    return float(np.median(times)) * 1000

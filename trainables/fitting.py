@@ -1,0 +1,56 @@
+"""Train one recipe: the same function for a trial of a search and for its replay."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import keras
+
+from scans import Dataset
+from trainables.assemble import build_core, check_dataset
+from trainables.bench import Bench
+from trainables.progress import Limits
+from trainables.recipe import Recipe
+from trainables.results import FitResult, Report
+from trainables.runtime import current_runtime
+from trainables.settings import TrainingSettings
+from trainables.training import train
+
+__all__ = ["fit", "start_afresh"]
+
+
+def fit(recipe: Recipe, dataset: Dataset, report: Report) -> FitResult:
+    """Train a recipe from its first weights to its kept epoch.
+
+    On a CPU the same recipe, data and runtime give the same figures to the last digit, in this
+    process and in a fresh one. `trainables.start` comes first.
+
+    Args:
+        recipe: What to train.
+        dataset: Opened at the recipe's image size and colour.
+        report: Called with each epoch's record; False ends training at once.
+
+    Raises:
+        DataError: The data set does not fit the recipe.
+        DivergedError: A loss became NaN or infinite.
+    """
+    runtime = current_runtime()
+    check_dataset(recipe, dataset)
+    settings = TrainingSettings.read(recipe.configuration)
+    limits = Limits(epochs=recipe.epochs, patience=settings.patience, stop_epoch=recipe.stop_epoch)
+    started = time.perf_counter()
+    start_afresh(recipe.seed)
+    core = build_core(
+        recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
+    )
+    bench = Bench(recipe, core, dataset, runtime=runtime)
+    building = time.perf_counter() - started
+    result = train(bench, dataset, report, settings=settings, limits=limits, seed=recipe.seed)
+    return replace(result, seconds=result.seconds + building)
+
+
+def start_afresh(seed: int) -> None:
+    """Forget the models before and seed every generator, as in a new process."""
+    keras.utils.clear_session(free_memory=True)
+    keras.utils.set_random_seed(seed)

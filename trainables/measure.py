@@ -1,0 +1,50 @@
+"""Probabilities of a model over rows of a data set: the one way everything is measured."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from scans import Dataset
+
+__all__ = ["Meter", "measuring_batch"]
+
+# Pixels of one channel that are measured at once: enough to fill the cores, small enough that the
+# widest layer of the papers' networks stays under 300 MB.
+_PIXELS_AT_ONCE = 600_000
+
+
+def measuring_batch(image_size: int) -> int:
+    """Images measured at once: 8 to 256, by their size in pixels alone.
+
+    The number decides which kernels run, thus the last digits: it may depend on nothing that
+    differs between a trial and its replay.
+    """
+    return max(8, min(256, _PIXELS_AT_ONCE // image_size**2))
+
+
+class Meter:
+    """A model's inference, traced once for any number of images."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Wrap `model`: uint8 (batch, height, width, channel) in, probabilities out."""
+        shape = (None, *model.input_shape[1:])
+        self._batch = measuring_batch(int(shape[1]))
+        self._infer = tf.function(
+            lambda pixels: model(pixels, training=False),
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+        )
+
+    def probabilities(self, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Softmax outputs (n_rows, n_classes) of `dataset.images[rows]`, in that order."""
+        starts = range(0, len(rows), self._batch)
+        return np.concatenate(
+            [self(dataset.images[rows[start : start + self._batch]]) for start in starts]
+        )
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Softmax outputs (batch, n_classes) float32 of images (batch, h, w, c) uint8."""
+        outputs: NDArray[np.float32] = self._infer(tf.constant(images)).numpy()
+        return outputs

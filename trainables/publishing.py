@@ -1,0 +1,123 @@
+"""The folder `winner/`: one Keras file with everything inside, its recipe, its labels."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import yaml
+from numpy.typing import NDArray
+
+from neurosweep.errors import RunDirectoryError
+from trainables.assemble import Statistics, build_core, scaling_layers
+from trainables.fitting import start_afresh
+from trainables.recipe import Recipe
+
+__all__ = ["export_winner", "read_config"]
+
+# Pillow's own weights of red, green and blue in grey, in 1/65536. Whole numbers below 2**24 are
+# exact in float32, so the model's grey equals Pillow's to the last bit.
+_GREY_WEIGHTS = (19595.0, 38470.0, 7471.0)
+_GREY_UNIT = 65536.0
+
+
+def export_winner(
+    recipe: Recipe,
+    weights: Sequence[NDArray[Any]],
+    statistics: Statistics,
+    folder: Path,
+    *,
+    scores: Mapping[str, Any] | None = None,
+) -> None:
+    """Write model.keras, config.yaml and labels.json into `folder`.
+
+    The model takes uint8 RGB images (n, height, width, 3) of any size and holds stock Keras
+    layers in float32 only, so that plain Keras loads it in safe mode without this program.
+
+    Args:
+        recipe: What `weights` were trained with.
+        weights: Of the core, as `fit` gives them.
+        statistics: Of the data it was trained on.
+        folder: Made if missing; files of the same names are replaced.
+        scores: Figures to write beside the recipe; plain values only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    start_afresh(recipe.seed)
+    core = build_core(recipe, weights=weights)
+    model = _published(recipe, core, statistics)
+    aside = folder / f".{os.getpid()}-model.keras"
+    model.save(aside)
+    aside.replace(folder / "model.keras")
+    config = {
+        "recipe": recipe.to_dict(),
+        "classes": list(recipe.task.classes),
+        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
+        "scores": dict(scores or {}),
+    }
+    _write(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    _write(folder / "labels.json", json.dumps(list(recipe.task.classes), indent=2) + "\n")
+
+
+def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe and the scores in a winner's config.yaml.
+
+    Raises:
+        RunDirectoryError: The file is missing or is none of ours.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise RunDirectoryError(
+            f"A winner's configuration is a YAML file; received {path} ({error}). "
+            "Give winner/config.yaml of a finished run."
+        ) from error
+    if not isinstance(config, dict) or "recipe" not in config:
+        raise RunDirectoryError(
+            f"A winner's configuration has the key 'recipe'; received {path} without it. "
+            "Give winner/config.yaml of a finished run."
+        )
+    return Recipe.from_dict(config["recipe"]), dict(config.get("scores") or {})
+
+
+def _published(recipe: Recipe, core: keras.Model, statistics: Statistics) -> keras.Model:
+    """Raw RGB images of any size in, probabilities out."""
+    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
+    images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
+    if recipe.task.channels == 1:
+        images = _grey(images)
+    for layer in [*_resizing(recipe.task.image_size), *scaling_layers(recipe, statistics)]:
+        images = layer(images)
+    return keras.Model(photos, core(images), name=recipe.family)
+
+
+def _grey(images: keras.KerasTensor) -> keras.KerasTensor:
+    """Grey as Pillow's mode "L" has it: (R·19595 + G·38470 + B·7471 + 32768) // 65536."""
+    weigh = keras.layers.Rescaling(list(_GREY_WEIGHTS), name="weigh_colors", dtype="float32")
+    halve = keras.layers.Rescaling(1 / _GREY_UNIT, offset=0.5, name="to_grey", dtype="float32")
+    return keras.ops.floor(halve(keras.ops.sum(weigh(images), axis=-1, keepdims=True)))
+
+
+def _resizing(image_size: int) -> list[keras.layers.Layer]:
+    """The resize of `scans.decode`: antialiased, then whole numbers of 0 to 255."""
+    return [
+        keras.layers.Resizing(
+            image_size,
+            image_size,
+            interpolation="bilinear",
+            antialias=True,
+            name="resize",
+            dtype="float32",
+        ),
+        lambda images: keras.ops.clip(keras.ops.round(images), 0.0, 255.0),
+    ]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file aside and put it in place whole."""
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

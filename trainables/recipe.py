@@ -1,0 +1,139 @@
+"""The recipe: everything that decides what a training run computes, apart from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
+from typing import Any
+
+from neurosweep.errors import ExperimentError
+from spaces import Task, Value
+
+__all__ = ["FineTune", "Recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTune:
+    """How the top block is trained after the search.
+
+    Attributes:
+        epochs: At most so many epochs; at least 1.
+        patience: Epochs without a better validation score before it stops; at least 1.
+        learning_rate: Constant rate of the fine-tuning steps; 1e-4 is paper A's.
+    """
+
+    epochs: int
+    patience: int
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _require("fine_tune.epochs", self.epochs, minimum=1)
+        _require("fine_tune.patience", self.patience, minimum=1)
+        if not 0 < self.learning_rate < 1:
+            raise ExperimentError(
+                "A fine-tuning learning rate lies between 0 and 1, both excluded; received "
+                f"{self.learning_rate!r}. Give a small positive number, such as 1e-4."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One configuration with what is needed to train it again to the same numbers.
+
+    Attributes:
+        configuration: Active hyperparameters, flat, as `spaces` samples them.
+        task: Image size, channels and classes the model is built for.
+        epochs: Allowed epochs; learning-rate schedules span them. At least 1.
+        seed: Seeds initial weights, shuffling, augmentation and dropout.
+        stop_epoch: Replay of a row that was stopped: ends after this epoch, 1 to `epochs`.
+        weights: "none", "imagenet", "random" or a folder with staged weights.
+        preprocessing: "native" or "unit"; read by transfer models only.
+        fine_tune: How the top block is trained afterwards, or None.
+    """
+
+    configuration: Mapping[str, Value]
+    task: Task
+    epochs: int
+    seed: int
+    stop_epoch: int | None = None
+    weights: str = "none"
+    preprocessing: str = "native"
+    fine_tune: FineTune | None = None
+
+    def __post_init__(self) -> None:
+        _require("epochs", self.epochs, minimum=1)
+        _require("seed", self.seed, minimum=0)
+        if "family" not in self.configuration:
+            raise ExperimentError(
+                "A configuration names its family; received only "
+                f"{sorted(self.configuration)}. Add a value for 'family'."
+            )
+        if self.stop_epoch is not None and not 1 <= self.stop_epoch <= self.epochs:
+            raise ExperimentError(
+                f"stop_epoch lies between 1 and the allowed epochs ({self.epochs}); received "
+                f"{self.stop_epoch}. Leave it out to train to the end."
+            )
+
+    @property
+    def family(self) -> str:
+        """The family's name, a key of `trainables.families.FAMILIES`."""
+        return str(self.configuration["family"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only: what JSON and YAML can hold."""
+        plain = asdict(replace(self, configuration=dict(self.configuration)))
+        plain["task"]["classes"] = list(self.task.classes)
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Recipe:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ExperimentError: A key is unknown or missing, or a value is out of bounds.
+        """
+        _check_keys("recipe", plain, cls)
+        _check_keys("recipe.task", plain["task"], Task)
+        tuned = plain.get("fine_tune")
+        if tuned is not None:
+            _check_keys("recipe.fine_tune", tuned, FineTune)
+        task = Task(**{**plain["task"], "classes": tuple(plain["task"]["classes"])})
+        return cls(
+            **{
+                **plain,
+                "configuration": dict(plain["configuration"]),
+                "task": task,
+                "fine_tune": None if tuned is None else FineTune(**tuned),
+            }
+        )
+
+
+def _require(name: str, value: object, *, minimum: int) -> None:
+    """Refuse what is no whole number of at least `minimum` (Booleans are none)."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ExperimentError(
+            f"{name} is a whole number of at least {minimum}; received {value!r}. "
+            "Correct it in the recipe."
+        )
+
+
+def _check_keys(name: str, plain: object, record: type[Any]) -> None:
+    """Refuse a mapping whose keys are not exactly those that `record` can take."""
+    known = [field.name for field in fields(record)]
+    if not isinstance(plain, Mapping):
+        raise ExperimentError(
+            f"{name} is a mapping with the keys {known}; received {type(plain).__name__}. "
+            "Use a file that this program wrote."
+        )
+    unknown = sorted(set(plain) - set(known))
+    missing = sorted({f.name for f in fields(record) if _is_required(f)} - set(plain))
+    if unknown or missing:
+        raise ExperimentError(
+            f"{name} has the keys {known}; received unknown {unknown}, missing {missing}. "
+            "Use a file that this version of the program wrote."
+        )
+
+
+def _is_required(field: Field[object]) -> bool:
+    """Whether a dataclass field has no default."""
+    return field.default is MISSING and field.default_factory is MISSING

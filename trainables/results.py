@@ -1,0 +1,87 @@
+"""What training gives back: plain records without Keras objects, so that they can travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EpochRecord", "Evaluation", "FitResult", "Report"]
+
+
+class EpochRecord(TypedDict):
+    """One epoch's figures; one line of `epochs.jsonl`.
+
+    `epoch` counts from 1. `loss` and `accuracy` are means over the epoch's training steps
+    (label smoothing included); `val_loss` is plain cross-entropy over the validation part.
+    `seconds` are those of training and validation, without the time `report` took.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+    learning_rate: float
+
+
+Report = Callable[[EpochRecord], bool]
+"""Called once per epoch; False means: stop now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """One finished training run.
+
+    Attributes:
+        epochs: Epochs trained.
+        kept_epoch: The epoch whose weights are kept, from 1.
+        val_accuracy: Of the kept epoch: the best, ties broken by `val_loss`.
+        val_loss: Of the kept epoch.
+        stop_reason: "finished", "early_stopping" or "stopped" (by `report` or a replay).
+        seconds: Whole call, without the time `report` took.
+        history: One record per epoch trained.
+        validation_probabilities: (n_validation, n_classes) float32, of the kept weights.
+        weights: The kept weights of the core, in the order of `get_weights()`.
+        parameters: Number of the core's parameters, trainable or not.
+        before_val_accuracy: Fine-tuning only: before its first step.
+        before_val_loss: Fine-tuning only: before its first step.
+        timings: Named shares of `seconds`, such as "build".
+    """
+
+    epochs: int
+    kept_epoch: int
+    val_accuracy: float
+    val_loss: float
+    stop_reason: str
+    seconds: float
+    history: list[EpochRecord]
+    validation_probabilities: NDArray[np.float32]
+    weights: list[NDArray[np.generic]]
+    parameters: int
+    before_val_accuracy: float | None = None
+    before_val_loss: float | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A trained model on one part of the data.
+
+    Attributes:
+        probabilities: (n_part, n_classes) float32, rows in the order of the part.
+        accuracy: Share of rows whose most probable class is the true one.
+        loss: Mean cross-entropy, natural logarithm.
+        latency_ms: Median time of one image, decoded image in, probabilities out.
+        parameters: Number of the core's parameters.
+    """
+
+    probabilities: NDArray[np.float32]
+    accuracy: float
+    loss: float
+    latency_ms: float
+    parameters: int
