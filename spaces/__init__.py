@@ -1,0 +1,70 @@
+"""What can be varied: families of networks, training, backbones, and the bridge to Optuna.
+
+KerasTuner brings TensorFlow along, so names that need it are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from spaces.backbones import BACKBONES, BackboneRecord
+from spaces.task import Task, Value
+
+if TYPE_CHECKING:
+    from spaces.bridge import optuna_params, suggest
+    from spaces.configuration import hyperparameters, validate
+    from spaces.describe import describe
+    from spaces.families import FAMILIES
+    from spaces.family import FamilySpace
+    from spaces.joint import declare_family, declare_space
+    from spaces.papers import paper_configurations
+    from spaces.storage import load_space, save_space
+    from spaces.transfer import selected_backbones
+
+__all__ = [
+    "BACKBONES",
+    "FAMILIES",
+    "BackboneRecord",
+    "FamilySpace",
+    "Task",
+    "Value",
+    "declare_family",
+    "declare_space",
+    "describe",
+    "hyperparameters",
+    "load_space",
+    "optuna_params",
+    "paper_configurations",
+    "save_space",
+    "selected_backbones",
+    "suggest",
+    "validate",
+]
+
+_HOMES = {
+    "FAMILIES": "spaces.families",
+    "FamilySpace": "spaces.family",
+    "declare_family": "spaces.joint",
+    "declare_space": "spaces.joint",
+    "describe": "spaces.describe",
+    "hyperparameters": "spaces.configuration",
+    "load_space": "spaces.storage",
+    "optuna_params": "spaces.bridge",
+    "paper_configurations": "spaces.papers",
+    "save_space": "spaces.storage",
+    "selected_backbones": "spaces.transfer",
+    "suggest": "spaces.bridge",
+    "validate": "spaces.configuration",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # A module of the same name (spaces.describe) shadows the function once it is imported, so
+    # the function takes the name back.
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,197 @@
+"""What one declared hyperparameter may be, and how Optuna is asked for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+from keras_tuner.engine import hyperparameters as kinds
+
+from neurosweep.errors import SpaceError
+from spaces.task import Value
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Declared", "Domain", "Kind", "bridge_key", "condition_in_words", "domain_of"]
+
+Declared = Any
+"""A hyperparameter as KerasTuner declares it; the library has no types."""
+
+_MOST_INDEXED = 10_000  # values of a stepped range that are listed one by one
+
+
+class Kind(Enum):
+    """How a hyperparameter's values are drawn."""
+
+    FIXED = "fixed"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    ORDERED = "ordered"  # asked for as an index, so that neighbours count as near
+    WHOLE = "whole number"
+    REAL = "real number"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """The values of one hyperparameter.
+
+    Attributes:
+        values: All of them, for kinds that list their values; empty for numbers in a range.
+        low, high: Ends of a range, both included.
+        step: Distance of two values of a range; None for any number.
+        log: The range is on a logarithmic scale.
+    """
+
+    kind: Kind
+    values: tuple[Value, ...] = ()
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    log: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        """Whether a configuration may hold this value; True is not taken for 1."""
+        if self.values:
+            return any(_same(value, known) for known in self.values)
+        numbers: tuple[type, ...] = (int,) if self.kind is Kind.WHOLE else (int, float)
+        if isinstance(value, bool) or not isinstance(value, numbers):
+            return False
+        number = cast(float, value)
+        if not self.low <= number <= self.high:
+            return False
+        return self.step is None or _on_grid(number, self.low, self.step)
+
+    def ask(self, trial: optuna.trial.BaseTrial, key: str) -> Value:
+        """Have a trial choose the value."""
+        if self.kind is Kind.FIXED:
+            return self.values[0]
+        if self.kind is Kind.ORDERED:
+            return self.values[trial.suggest_int(key, 0, len(self.values) - 1)]
+        if self.values:
+            # Optuna's own type allows None, which is none of our values.
+            return cast(Value, trial.suggest_categorical(key, self.values))
+        if self.kind is Kind.WHOLE:
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(key, int(self.low), int(self.high), step=step, log=self.log)
+        return trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
+
+    def encode(self, value: Value) -> Value:
+        """The value as `ask` would have got it from Optuna."""
+        if self.kind is not Kind.ORDERED:
+            return value
+        return next(i for i, known in enumerate(self.values) if _same(value, known))
+
+    def in_words(self) -> str:
+        """The values as a reader sees them."""
+        if self.values:
+            return ", ".join(map(str, self.values))
+        scale = ", logarithmic" if self.log else ""
+        step = f" in steps of {self.step}" if self.step not in (None, 1) else ""
+        return f"{self.low} to {self.high}{step}{scale}"
+
+
+def domain_of(hyperparameter: Declared) -> Domain:
+    """The domain of a declared KerasTuner hyperparameter.
+
+    Raises:
+        SpaceError: It is of a kind that Optuna cannot be asked for.
+    """
+    if isinstance(hyperparameter, kinds.Fixed):
+        return Domain(kind=Kind.FIXED, values=(hyperparameter.value,))
+    if isinstance(hyperparameter, kinds.Boolean):
+        return Domain(kind=Kind.SWITCH, values=(False, True))
+    if isinstance(hyperparameter, kinds.Choice):
+        return _choice(hyperparameter)
+    if isinstance(hyperparameter, kinds.Int | kinds.Float):
+        return _numbers(hyperparameter)
+    raise SpaceError(
+        "A space is made of KerasTuner's Int, Float, Choice, Boolean and Fixed; received "
+        f"{type(hyperparameter).__name__} for {hyperparameter.name!r}. Declare it as one of these."
+    )
+
+
+def bridge_key(hyperparameter: Declared) -> str:
+    """The name Optuna knows it by: the same name may stand under several conditions.
+
+    Example: `training/learning_rate if training/optimizer=sgd`.
+    """
+    conditions = " and ".join(
+        f"{condition.name}={'|'.join(map(str, condition.values))}"
+        for condition in hyperparameter.conditions
+    )
+    return f"{hyperparameter.name} if {conditions}" if conditions else str(hyperparameter.name)
+
+
+def condition_in_words(hyperparameter: Declared) -> str:
+    """When the hyperparameter exists, for tables; "" if always."""
+    return " and ".join(
+        f"{condition.name} = {' or '.join(map(str, condition.values))}"
+        for condition in hyperparameter.conditions
+    )
+
+
+def _choice(hyperparameter: Declared) -> Domain:
+    values = tuple(hyperparameter.values)
+    if len(set(values)) != len(values):
+        raise SpaceError(
+            f"A choice names each value once, received {list(values)} for "
+            f"{hyperparameter.name!r}. Leave the doubles out."
+        )
+    if len(values) == 1:
+        return Domain(kind=Kind.FIXED, values=values)
+    ascending = hyperparameter.ordered and list(values) == sorted(values)
+    return Domain(kind=Kind.ORDERED if ascending else Kind.CHOICE, values=values)
+
+
+def _numbers(hyperparameter: Declared) -> Domain:
+    if hyperparameter.sampling == "reverse_log":
+        raise SpaceError(
+            "Optuna has no reversed logarithmic scale, received sampling='reverse_log' for "
+            f"{hyperparameter.name!r}. Declare the distance from the upper end on a 'log' scale."
+        )
+    whole = isinstance(hyperparameter, kinds.Int)
+    low, high, step = hyperparameter.min_value, hyperparameter.max_value, hyperparameter.step
+    if not all(math.isfinite(end) for end in (low, high)):
+        raise SpaceError(
+            f"A range has finite ends, received {low} to {high} for {hyperparameter.name!r}. "
+            "Declare a smallest and a largest value."
+        )
+    log = hyperparameter.sampling == "log"
+    if low == high:
+        return Domain(kind=Kind.FIXED, values=(low,))
+    if step is not None and (log or not _on_grid(high, low, step)):
+        # KerasTuner multiplies by the step on a log scale, and Optuna warns of a range that its
+        # step does not divide: both become a list of values.
+        return _listed(hyperparameter, whole=whole)
+    kind = Kind.WHOLE if whole else Kind.REAL
+    return Domain(kind=kind, low=low, high=high, step=step, log=log)
+
+
+def _listed(hyperparameter: Declared, *, whole: bool) -> Domain:
+    low, high, step = hyperparameter.min_value, hyperparameter.max_value, hyperparameter.step
+    values: list[Value] = []
+    multiplies = hyperparameter.sampling == "log"
+    while len(values) <= _MOST_INDEXED:
+        value = low * step ** len(values) if multiplies else low + step * len(values)
+        if value > high * (1 + 1e-12):
+            break
+        values.append(int(value) if whole else float(value))
+    if len(values) > _MOST_INDEXED:
+        raise SpaceError(
+            f"A stepped range has at most {_MOST_INDEXED} values, received {low} to {high} in "
+            f"steps of {step} for {hyperparameter.name!r}. Widen the step or leave it out."
+        )
+    kind = Kind.FIXED if len(values) == 1 else Kind.ORDERED
+    return Domain(kind=kind, values=tuple(values))
+
+
+def _on_grid(value: float, low: float, step: float) -> bool:
+    steps = (value - low) / step
+    return math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-6)
+
+
+def _same(value: object, known: Value) -> bool:
+    return value == known and isinstance(value, bool) is isinstance(known, bool)
