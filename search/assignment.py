@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.backbone_weights import check_weights
+
 import spaces
 from search.experiment import Experiment
 from search.study import Suggestion, trial_seed
@@ -57,6 +59,17 @@ class Plan:
         return Task(
             image_size=data.image_size, channels=_channels(data.color), classes=self.classes
         )
+
+    def check(self) -> None:
+        """Checks whatever can be wrong before the first trial: ranges, backbones, weights.
+
+        Raises:
+            SpaceError: if a range cannot be, or no such backbone is known.
+            WeightsError: if pretrained weights are missing and cannot be fetched.
+        """
+        self.space()
+        if self.experiment.transfer is not None:
+            check_weights(self.experiment.transfer.weights, self.backbones())
 
     def space(self) -> Any:
         """The joint space, as `spaces.declare_space` makes it."""

@@ -16,7 +16,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["CONTINUE", "STOP", "DROP", "main"]
+__all__ = ["CONTINUE", "DROP", "STOP", "main"]
 
 CONTINUE, STOP, DROP = "continue", "stop", "drop"
 """Answers to an epoch's record: go on; end in order and keep the result; drop everything."""

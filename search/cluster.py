@@ -48,6 +48,7 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
     os.environ["PYTHONPATH"] = _import_path()
     try:
         import ray
+
         ray.init(**_options(address, cpus))
         resources = ray.cluster_resources()
         yield Capacity(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
@@ -103,5 +104,3 @@ def _options(address: str | None, cpus: int | None) -> dict[str, Any]:
         "include_dashboard": False,
         "dashboard_host": "127.0.0.1",
     }
-
-

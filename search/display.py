@@ -25,6 +25,9 @@ class Display(Protocol):
     def stage(self, name: str, detail: str = "") -> None:
         """A stage begins."""
 
+    def note(self, text: str) -> None:
+        """Something a person should know about the stage."""
+
     def searching(self) -> AbstractContextManager[object]:
         """Around the search stage."""
 
@@ -42,6 +45,9 @@ class QuietDisplay:
     """Shows nothing."""
 
     def stage(self, name: str, detail: str = "") -> None:
+        """Shows nothing."""
+
+    def note(self, text: str) -> None:
         """Shows nothing."""
 
     def searching(self) -> AbstractContextManager[object]:
@@ -72,6 +78,10 @@ class PlainDisplay:
     def stage(self, name: str, detail: str = "") -> None:
         """Prints the stage with the time since the start."""
         self._print(f"[{_clock(self._budget.elapsed)}] {name}{': ' if detail else ''}{detail}")
+
+    def note(self, text: str) -> None:
+        """Prints the text below its stage."""
+        self._print(f"        {text}")
 
     def searching(self) -> AbstractContextManager[object]:
         """Nothing is held open."""
@@ -111,7 +121,12 @@ class LiveDisplay:
 
     def stage(self, name: str, detail: str = "") -> None:
         """Prints the stage above the table."""
-        self._console.print(Text(f"{_clock(self._budget.elapsed)}  {name}  ", "bold"), detail)
+        line = Text(f"{_clock(self._budget.elapsed)}  {name}  ", "bold")
+        self._console.print(line.append(detail, "not bold"))
+
+    def note(self, text: str) -> None:
+        """Prints the text below its stage."""
+        self._console.print(Text(f"       {text}"))
 
     def searching(self) -> AbstractContextManager[object]:
         """Keeps the table on the screen."""

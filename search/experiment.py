@@ -215,7 +215,9 @@ class Experiment(_Section):
         if "transfer" not in self.families:
             return None
         own = self.families["transfer"]
-        return TransferSettings(**{k: v for k, v in own.items() if k in TransferSettings.model_fields})
+        return TransferSettings(
+            **{k: v for k, v in own.items() if k in TransferSettings.model_fields}
+        )
 
     def space_families(self) -> dict[str, dict[str, Any]]:
         """The families with their ranges as `spaces.declare_space` takes them."""

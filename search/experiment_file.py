@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from neurosweep.errors import ExperimentError
 from search.experiment import Experiment
 
-__all__ = ["DEMO", "load_experiment", "parse_experiment"]
+__all__ = ["DEMO", "load_experiment", "override_experiment", "parse_experiment"]
 
 DEMO = "demo.yaml"
 """The experiment that runs when none is named; it is package data of this room."""
@@ -60,6 +60,19 @@ def parse_experiment(text: str, *, source: str, overrides: Sequence[str] = ()) -
             f"{source} must be a mapping of keys such as `data:` and `search:`; "
             f"received a {type(raw).__name__}"
         )
+    return _validated(raw, overrides, source)
+
+
+def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    """Returns an experiment with single values changed, checked again.
+
+    Raises:
+        ExperimentError: as for `load_experiment`.
+    """
+    return _validated(experiment.model_dump(mode="json"), overrides, "the run's experiment")
+
+
+def _validated(raw: dict[str, Any], overrides: Sequence[str], source: str) -> Experiment:
     for override in overrides:
         _apply(raw, override)
     try:

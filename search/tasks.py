@@ -6,6 +6,7 @@ same functions of theirs without Ray or a child process.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -70,14 +71,15 @@ def export(
     weights: Weights,
     source: scans.Source,
     scores: Mapping[str, Any],
-    folder: Path,
     report: Report,
 ) -> dict[str, bytes]:
-    """Writes the winner's files into an empty folder and returns their contents by name."""
+    """Makes the winner's files and returns their contents by name."""
     del report
-    dataset = _dataset(source, recipe)
-    trainables.export_winner(recipe, weights, dataset, folder, scores=scores)
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    statistics = trainables.Statistics.of(_dataset(source, recipe))
+    with tempfile.TemporaryDirectory(prefix="neurosweep-winner-") as name:
+        folder = Path(name)
+        trainables.export_winner(recipe, weights, statistics, folder, scores=scores)
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def color_of(channels: int) -> str:

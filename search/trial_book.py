@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -215,7 +215,11 @@ class TrialBook:
         )
 
     def _write(self, record: TrialRecord, running: _Running) -> None:
-        full = {**asdict(record), "recipe": running.assignment.recipe.to_dict()}
+        recipe = running.assignment.recipe
+        if record.stop_reason in ("budget", "scheduler"):
+            # Its schedule was made for more epochs than it got: a replay stops where it did.
+            recipe = replace(recipe, stop_epoch=record.epochs)
+        full = {**asdict(record), "recipe": recipe.to_dict()}
         self._run.write_json(f"trials/{record.trial_id}/record.json", full)
         self._run.append("trials.jsonl", record.to_json())
         self.records.append(record)

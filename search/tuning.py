@@ -136,9 +136,7 @@ class BookCallback(tune.Callback):  # type: ignore[misc]  # Ray ships no types
         self._book = book
         self._outcomes: dict[str, Outcome] = {}
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any
-    ) -> None:
+    def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch, or keeps the outcome for the end."""
         name = _name(trial)
         epoch = result.pop("epoch", None)
@@ -148,12 +146,12 @@ class BookCallback(tune.Callback):  # type: ignore[misc]  # Ray ships no types
         if final is not None:
             self._outcomes[name] = _outcome(final)
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+    def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Records a trial that ended by itself or was stopped by the scheduler."""
         name = _name(trial)
         self._book.end(name, self._outcomes.pop(name, None))
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+    def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Records a trial whose worker was lost."""
         failure = {"kind": "WorkerLostError", "message": "the worker's node or process was lost"}
         if trial.error_file and Path(trial.error_file).exists():

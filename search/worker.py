@@ -131,9 +131,7 @@ class StageWorker:
             kind, content = self._child.next_message()
             if kind != "epoch":
                 return kind, content
-            late = (
-                deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline
-            )
+            late = deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline
             self._child.answer(STOP if late else CONTINUE)
 
     def close(self) -> None:

@@ -1,0 +1,36 @@
+"""`neurosweep leaderboard`: the ranked rows of one or more runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "show the ranked trials of runs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories")
+    parser.add_argument("--sort", metavar="COLUMN", help="sort by a column, best first")
+    parser.add_argument("--top", type=int, metavar="N", help="the first N rows only")
+    parser.add_argument("--family", metavar="F", help="rows of one family only")
+    parser.add_argument("--where", metavar="EXPR", help='such as "parameters < 5e6"')
+    parser.add_argument("--columns", metavar="A,B", help="these columns only")
+    parser.add_argument("--format", choices=("table", "csv", "json", "markdown"), default="table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the rows."""
+    import reports
+
+    rows = [
+        row for path in options.runs for row in reports.build_leaderboard(reports.read_run(path))
+    ]
+    chosen = reports.select_rows(
+        rows, sort=options.sort, top=options.top, family=options.family, where=options.where
+    )
+    columns = None if options.columns is None else options.columns.split(",")
+    print(reports.render_rows(chosen, options.format, columns=columns), end="")
+    return 0

@@ -1,0 +1,33 @@
+"""`neurosweep report`: draws the report of a run again, from what the run directory holds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "write the report of a run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("--format", choices=("html", "markdown"), default="html")
+    parser.add_argument("--no-images", action="store_true", help="leave out pictures of patients")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes report.html or report.md into the run directory and prints where."""
+    import reports
+
+    found = reports.read_run(options.run)
+    rows = reports.build_leaderboard(found)
+    if options.format == "markdown":
+        path = found.path / "report.md"
+        reports.write_markdown_report(found, rows, path)
+    else:
+        path = found.path / "report.html"
+        reports.write_report(found, rows, path)
+    print(path)
+    return 0

@@ -1,0 +1,43 @@
+"""`neurosweep rerun`: trains a row of a leaderboard again, without Ray."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "train a row of a leaderboard again and compare"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument(
+        "run", type=Path, metavar="RUN|CONFIG.yaml", help="a run, or a winner's config.yaml"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--rank", type=int, metavar="N", help="the row of this rank (default 1)")
+    which.add_argument("--trial", metavar="ID", help="the row of this trial")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the images, if they were moved")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write the trained model there")
+    parser.add_argument(
+        "--allow-other-data",
+        action="store_true",
+        help="train on images other than those recorded",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains the row and prints how its validation accuracy compares."""
+    from search.rerunning import rerun
+
+    for line in rerun(
+        options.run,
+        rank=options.rank,
+        trial=options.trial,
+        data=options.data,
+        output=options.output,
+        allow_other_data=options.allow_other_data,
+    ):
+        print(line)
+    return 0

@@ -1,0 +1,121 @@
+"""`neurosweep search`: the whole run, from images to a leaderboard."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurosweep.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from search.conduct import Request
+    from search.experiment import Experiment
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "search, fine-tune the winner, rank and report"
+
+_ROWS_SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument(
+        "experiment",
+        nargs="?",
+        type=Path,
+        metavar="EXPERIMENT.yaml",
+        help="what to search; without it, the embedded demo",
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
+    parser.add_argument("--output", type=Path, metavar="RUN", help="the run directory to make")
+    parser.add_argument("--trials", type=int, metavar="N", help="trials with a final state")
+    parser.add_argument(
+        "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="trials at once")
+    parser.add_argument("--address", metavar="auto", help="a running Ray cluster to use")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of sampler, split and trials")
+    parser.add_argument("--resume", action="store_true", help="go on with a run")
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, run nothing")
+    parser.add_argument("--quiet", action="store_true", help="print the result only")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="key.path=value",
+        help="change one value of the experiment; may be repeated",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the search and prints its leaderboard's first rows and where its files are."""
+    experiment = _experiment(options)
+    if options.dry_run:
+        from search.dry_run import describe
+
+        print(describe(experiment))
+        return 0
+    from search.conduct import conduct
+
+    path = conduct(_request(options, experiment))
+    _print_result(path)
+    return 0
+
+
+def _request(options: argparse.Namespace, experiment: Experiment) -> Request:
+    from search.conduct import Request
+
+    return Request(
+        experiment=experiment,
+        output=options.output,
+        resume=options.resume,
+        address=options.address,
+        quiet=options.quiet,
+        command=["neurosweep", *sys.argv[1:]],
+    )
+
+
+def _experiment(options: argparse.Namespace) -> Experiment:
+    """The experiment with the command line's options in it."""
+    from search.experiment_file import load_experiment, override_experiment
+
+    if not options.resume:
+        return load_experiment(options.experiment, _overrides(options))
+    if options.experiment is not None:
+        raise ExperimentError(
+            "--resume goes on with the experiment that the run began with; leave out "
+            f"{options.experiment}, and change single values with --set"
+        )
+    from search.conduct import resumed_experiment
+    from search.run_directory import newest_run
+
+    path = options.output or newest_run(Path.cwd() / "runs")
+    return override_experiment(resumed_experiment(path), _overrides(options))
+
+
+def _overrides(options: argparse.Namespace) -> list[str]:
+    """The options that stand for a value of the experiment, as --set would say them."""
+    named: dict[str, Any] = {
+        "data.path": None if options.data is None else f"'{options.data.absolute()}'",
+        "search.trials": options.trials,
+        "search.time_budget": options.time_budget,
+        "search.seed": options.seed,
+        "resources.workers": options.workers,
+    }
+    told = [f"{key}={value}" for key, value in named.items() if value is not None]
+    return [*told, *options.overrides]
+
+
+def _print_result(path: Path) -> None:
+    import reports
+
+    rows = reports.build_leaderboard(reports.read_run(path))
+    print(reports.render_rows(reports.select_rows(rows, top=_ROWS_SHOWN)))
+    print(f"leaderboard  {path / 'leaderboard.parquet'}")
+    print(f"report       {path / 'report.html'}")
+    print(f"winner       {path / 'winner'}")
+    print(path)

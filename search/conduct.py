@@ -1,0 +1,192 @@
+"""One run from images to a leaderboard: the stages in their order, whatever ends them early."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import reports
+from neurosweep.errors import NeurosweepError, RunDirectoryError
+from search import provenance
+from search.assignment import Plan
+from search.budget import Budget
+from search.cluster import connected, plan_workers
+from search.display import Display, display_for
+from search.experiment import Experiment
+from search.run_directory import RunDirectory, default_location, newest_run
+from search.stages.context import Run, StageWorkers, timed
+from search.stages.evaluate import evaluate, finalists
+from search.stages.fine_tune import fine_tune
+from search.stages.measure import choose_runtime
+from search.stages.prepare import prepare
+from search.stages.publish import publish_tables, publish_winner
+from search.stages.search import search
+
+__all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asked for.
+
+    Attributes:
+        experiment: The experiment, options of the command line already applied.
+        output: The run directory, or None for the default place.
+        resume: Go on with that run, or with the newest one.
+        address: A Ray cluster, or None for this machine.
+        quiet: Show nothing but the result.
+        command: The command line, for the record.
+    """
+
+    experiment: Experiment
+    output: Path | None = None
+    resume: bool = False
+    address: str | None = None
+    quiet: bool = False
+    command: Sequence[str] = ()
+
+
+def conduct(request: Request) -> Path:
+    """Runs every stage and returns the run directory.
+
+    Raises:
+        NeurosweepError: whatever a stage could not do; what was finished stays on disk.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a partial leaderboard was written.
+    """
+    settings = request.experiment.search
+    budget = Budget(trials=settings.trials, seconds=settings.time_budget)
+    display = display_for(quiet=request.quiet, budget=budget)
+    with _sigterm_as_interrupt(), open_run(request) as directory:
+        try:
+            _stages(request, directory, budget, display)
+        except KeyboardInterrupt:
+            _end_early(directory, "interrupted")
+            raise
+        except BaseException:
+            _end_early(directory, "failed")
+            raise
+    return directory.path
+
+
+def open_run(request: Request) -> RunDirectory:
+    """Makes the run directory, or opens the one to go on with.
+
+    Raises:
+        RunDirectoryError: if it exists and is not to be resumed, or the other way round.
+    """
+    now = datetime.now(UTC)
+    if not request.resume:
+        path = request.output or default_location(request.experiment.name, now.astimezone())
+        return RunDirectory.create(path, _info(request, now))
+    run = RunDirectory.reopen(request.output or newest_run(Path.cwd() / "runs"))
+    commands = [*run.info.get("resumed_by", []), list(request.command)]
+    run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
+    return run
+
+
+def resumed_experiment(path: Path) -> Experiment:
+    """Returns the experiment that a run began with.
+
+    Raises:
+        RunDirectoryError: if it is not a run, or its experiment cannot be read any more.
+    """
+    info = reports.read_run(path).info
+    try:
+        return Experiment.model_validate(info["experiment"])
+    except (KeyError, ValueError) as error:
+        raise RunDirectoryError(
+            f"the experiment in {path / 'run.yaml'} cannot be read ({error}); was it edited?"
+        ) from None
+
+
+def _info(request: Request, now: datetime) -> dict[str, Any]:
+    return {
+        "name": request.experiment.name,
+        "command": list(request.command),
+        "began": now.isoformat(timespec="seconds"),
+        "seed": request.experiment.search.seed,
+        "experiment": request.experiment.model_dump(mode="json"),
+        "versions": provenance.versions(),
+        "hardware": provenance.hardware(),
+    }
+
+
+def _stages(request: Request, run: RunDirectory, budget: Budget, display: Display) -> None:
+    experiment = request.experiment
+    with timed(run, display, "prepare"):
+        source, found = prepare(run, experiment.data, seed=experiment.search.seed)
+        display.note(found)
+        plan = Plan(experiment=experiment, classes=source.classes)
+        plan.check()
+    _say_what_random_means(plan, display)
+    with connected(request.address, run.path) as capacity:
+        workers, resources = plan_workers(experiment.resources, capacity)
+        with timed(run, display, "measure"):
+            runtime = choose_runtime(run, plan, source, resources)
+        run.update(
+            state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
+        )
+        under_way = Run(
+            directory=run,
+            plan=plan,
+            source=source,
+            budget=budget,
+            display=display,
+            resources=resources,
+            workers=workers,
+            runtime=runtime,
+            records=list(reports.read_run(run.path).records),
+        )
+        with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
+            searched = search(under_way)
+        tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
+        _finish(replace(under_way, records=[*searched, *tuned]))
+    run.update(state="finished", ended=datetime.now(UTC).isoformat(timespec="seconds"))
+    publish_tables(run)
+
+
+def _finish(run: Run) -> None:
+    """The stages after the search, on one worker that stays warm from one to the next."""
+    directory, display = run.directory, run.display
+    with StageWorkers(run.runtime, run.resources) as worker:
+        if run.plan.experiment.final.fine_tune:
+            with timed(directory, display, "fine_tune"):
+                record = fine_tune(run, worker)
+                run.records.extend([] if record is None else [record])
+        with timed(directory, display, "evaluate", f"{len(finalists(run))} on the test set"):
+            evaluate(run, worker)
+        with timed(directory, display, "publish"):
+            publish_winner(run, worker)
+            publish_tables(directory)
+
+
+def _say_what_random_means(plan: Plan, display: Display) -> None:
+    transfer = plan.experiment.transfer
+    if transfer is not None and transfer.weights == "random":
+        display.note("backbones have RANDOM weights, as asked: their figures show nothing")
+
+
+def _end_early(run: RunDirectory, state: str) -> None:
+    """Leaves a partial leaderboard behind; what ended the run matters more than this does."""
+    with contextlib.suppress(NeurosweepError, OSError):
+        run.update(state=state)
+        publish_tables(run)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Lets SIGTERM end a run as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

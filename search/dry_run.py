@@ -1,0 +1,99 @@
+"""What a search would do, without doing it: data, space, trials, weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainables.backbone_weights import missing_weights
+
+import spaces
+from neurosweep.errors import DataError
+from search.assignment import Plan
+from search.experiment import Experiment
+from search.stages.prepare import phantom_folder
+
+__all__ = ["describe"]
+
+_PHANTOM_CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+
+
+def describe(experiment: Experiment) -> str:
+    """Returns lines on what would run.
+
+    Raises:
+        DataError: if the data folder cannot be used.
+        SpaceError: if a range cannot be.
+    """
+    data, classes = _data(experiment)
+    plan = Plan(experiment=experiment, classes=classes)
+    space = plan.space()
+    settings = experiment.search
+    papers = (
+        spaces.paper_configurations(space, plan.task, experiment.space_families())
+        if settings.papers
+        else []
+    )
+    lines = [
+        f"experiment   {experiment.name}",
+        f"data         {data}",
+        f"families     {', '.join(experiment.families)}",
+        f"image sizes  {', '.join(f'{size} px' for size in plan.image_sizes())}, "
+        f"{experiment.data.color}",
+        f"space        {len(spaces.describe(space))} hyperparameters; `neurosweep spaces` "
+        "lists them",
+        f"trials       {_trials(experiment)}",
+        f"first trials {', '.join(name for name, _ in papers) or 'from the sampler'}",
+        f"weights      {_weights(plan)}",
+        f"final        {_final(experiment)}",
+        f"time         {_time(experiment)}",
+    ]
+    return "\n".join(lines)
+
+
+def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
+    from scans import read_manifest
+
+    path = experiment.data.path
+    if path is None:
+        made = "" if phantom_folder().exists() else ", to be made first"
+        return f"the embedded phantom data (synthetic){made}", _PHANTOM_CLASSES
+    if not path.exists():
+        raise DataError(f"there is no data folder {path}; name an existing one with --data DIR")
+    manifest = read_manifest(Path(path))
+    unreadable = len(manifest.unreadable)
+    left_out = f", {unreadable} unreadable left out" if unreadable else ""
+    images = manifest.table.num_rows
+    return f"{images} images in {path} of {', '.join(manifest.classes)}{left_out}", manifest.classes
+
+
+def _trials(experiment: Experiment) -> str:
+    settings = experiment.search
+    count = "as many as fit" if settings.trials is None else f"up to {settings.trials}"
+    return (
+        f"{count}, up to {experiment.epochs} epochs each; sampler {settings.sampler}, "
+        f"scheduler {settings.scheduler}, seed {settings.seed}"
+    )
+
+
+def _weights(plan: Plan) -> str:
+    transfer = plan.experiment.transfer
+    if transfer is None:
+        return "none needed"
+    if transfer.weights == "random":
+        return "RANDOM, as asked: the figures of backbones will show nothing"
+    missing = missing_weights(transfer.weights, plan.backbones())
+    if not missing:
+        return f"{transfer.weights}: all {len(plan.backbones())} backbones are here"
+    listed = "\n".join(f"             {path}" for path in missing)
+    return f"{transfer.weights}: {len(missing)} files are missing and would be fetched\n{listed}"
+
+
+def _final(experiment: Experiment) -> str:
+    tune = "fine-tune the winner's top block, " if experiment.final.fine_tune else ""
+    return f"{tune}the best {experiment.final.finalists} on the test set, once"
+
+
+def _time(experiment: Experiment) -> str:
+    budget = experiment.search.time_budget
+    known = "known once one epoch of each family was measured, which a dry run does not do"
+    return known if budget is None else f"at most {budget / 60:.0f} minutes in all"

@@ -1,0 +1,49 @@
+"""Runs the winner of a run over image files, on this machine, without Ray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import reports
+import scans
+import trainables
+from neurosweep.errors import DataError, RunDirectoryError
+
+__all__ = ["predict_files"]
+
+_IMAGES_AT_ONCE = 256
+
+
+def predict_files(run: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Returns per file its name, class and the probability of each class, in the order given.
+
+    Raises:
+        RunDirectoryError: if the run has no winner yet.
+        DataError: if a file cannot be read as an image; it names all such files.
+    """
+    folder = reports.read_run(run).path / "winner"
+    if not folder.is_dir():
+        raise RunDirectoryError(
+            f"{run} has no winner yet; let its search end, or go on with it: "
+            f"`neurosweep search --resume --output {run}`"
+        )
+    trainables.start(trainables.Runtime(threads=os.cpu_count() or 1))
+    winner = trainables.load_winner(folder)
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(files), _IMAGES_AT_ONCE):
+        chunk = files[start : start + _IMAGES_AT_ONCE]
+        probabilities = trainables.predict(winner, [_read(file) for file in chunk])
+        for file, row in zip(chunk, probabilities, strict=True):
+            shares = {name: float(share) for name, share in zip(winner.labels, row, strict=True)}
+            rows.append({"file": str(file), "class": max(shares, key=shares.__getitem__), **shares})
+    return rows
+
+
+def _read(file: Path) -> Any:
+    try:
+        return scans.decode(file, image_size=None, color="rgb")
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from None

@@ -1,0 +1,44 @@
+"""Where a run's figures come from: versions of what computed them, and on what machine."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import psutil
+
+from neurosweep import __version__
+
+__all__ = ["hardware", "versions"]
+
+_PACKAGES = ("ray", "optuna", "tensorflow", "keras", "keras-tuner", "pyarrow", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, of Python and of the packages that decide the figures."""
+    found = {"neurosweep": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        found[package] = metadata.version(package)
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """The driver's machine: processor, its CPUs, memory in GiB, system."""
+    return {
+        "processor": _processor(),
+        "cpus": psutil.cpu_count(logical=True),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - a kernel's file
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux: the platform's own word has to do
+    return platform.processor() or platform.machine()

@@ -1,0 +1,241 @@
+"""Trains a row of a leaderboard again: the same recipe through the same functions, without Ray."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import reports
+import scans
+import trainables
+from neurosweep.errors import DataError, ExperimentError, RunDirectoryError, UserError
+from search import provenance
+from search.stages.prepare import read_source
+
+__all__ = ["rerun"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """What is to be trained again, and what came out the first time."""
+
+    name: str
+    recipe: trainables.Recipe
+    runtime: trainables.Runtime
+    val_accuracy: float | None
+    source: scans.Source
+    machine: Mapping[str, Any]
+
+
+def rerun(
+    target: Path,
+    *,
+    rank: int | None = None,
+    trial: str | None = None,
+    data: Path | None = None,
+    output: Path | None = None,
+    allow_other_data: bool = False,
+) -> Iterator[str]:
+    """Trains a row again, yielding lines on what happens as it happens.
+
+    Args:
+        target: A run directory, or a winner's config.yaml.
+        rank: Rank of the row; None with `trial` None means 1.
+        trial: Name of the trial, for rows without a rank.
+        data: Folder of the images, where it is not the recorded one.
+        output: Empty or missing folder for the trained model; None writes nothing.
+        allow_other_data: Train on images other than those recorded.
+
+    Raises:
+        UserError: if there is no such row, or the images are others.
+    """
+    _check_output(output)
+    is_config = target.is_file()
+    if is_config and (rank is not None or trial is not None):
+        raise ExperimentError(f"{target} holds one recipe; leave out --rank and --trial")
+    make = _from_config if is_config else _from_run
+    row = make(target, rank, trial, data, allow_other_data)
+    trainables.start(row.runtime)
+    task = row.recipe.task
+    dataset = scans.open_dataset(
+        row.source, image_size=task.image_size, color="grey" if task.channels == 1 else "rgb"
+    )
+    yield f"training {row.name}: {_title(row.recipe)}, seed {row.recipe.seed}"
+    result = trainables.rerun(row.recipe, dataset, _print_epoch)
+    yield _compare(row, result, len(dataset.validation))
+    if output is not None:
+        _write(output, row, result, dataset)
+        yield f"{output / 'model.keras'}"
+
+
+def _print_epoch(epoch: trainables.EpochRecord) -> bool:
+    print(
+        f"  epoch {epoch['epoch']:3d}  val_accuracy {epoch['val_accuracy']:.4f}  "
+        f"val_loss {epoch['val_loss']:.4f}  {epoch['seconds']:.1f} s",
+        flush=True,
+    )
+    return True
+
+
+def _from_run(
+    path: Path, rank: int | None, trial: str | None, data: Path | None, allow_other_data: bool
+) -> _Row:
+    run = reports.read_run(path)
+    record = _chosen(run, rank, trial)
+    source = read_source(run.path, run.info, data)
+    source = _checked(source, run.info["experiment"], allow_other_data)
+    file = run.path / "trials" / record.trial_id / "record.json"
+    try:
+        recipe = trainables.Recipe.from_dict(json.loads(file.read_text("utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RunDirectoryError(f"{file} cannot be read ({error}); was it edited?") from None
+    return _Row(
+        name=record.trial_id,
+        recipe=recipe,
+        runtime=trainables.Runtime(**record.runtime),
+        val_accuracy=record.val_accuracy,
+        source=source,
+        machine={"versions": run.info.get("versions"), "hardware": run.info.get("hardware")},
+    )
+
+
+def _chosen(run: reports.Run, rank: int | None, trial: str | None) -> reports.TrialRecord:
+    rows = reports.build_leaderboard(run)
+    ranked = [row for row in rows if row.rank is not None]
+    if trial is not None:
+        found = next((row for row in rows if row.trial_id == trial), None)
+        if found is None:
+            raise UserError(
+                f"{run.path} has no trial {trial!r}; `neurosweep leaderboard` lists them"
+            )
+        return found
+    wanted = 1 if rank is None else rank
+    found = next((row for row in ranked if row.rank == wanted), None)
+    if found is None:
+        raise UserError(
+            f"the leaderboard of {run.path} has ranks 1 to {len(ranked)}; received --rank {wanted}"
+            if ranked
+            else f"the leaderboard of {run.path} has no ranked row; choose one with --trial ID"
+        )
+    return found
+
+
+def _checked(
+    source: scans.Source, experiment: Mapping[str, Any], allow_other_data: bool
+) -> scans.Source:
+    """The source, after its images were compared with those recorded."""
+    manifest = scans.read_manifest(source.root)
+    if manifest.fingerprint == source.fingerprint:
+        return source
+    if not allow_other_data:
+        raise DataError(
+            f"the images in {source.root} are not those recorded (fingerprint "
+            f"{manifest.fingerprint}, recorded {source.fingerprint}); name the right folder with "
+            "--data DIR, or say --allow-other-data"
+        )
+    if manifest.classes != source.classes:
+        raise DataError(
+            f"a model of the classes {', '.join(source.classes)} cannot learn from a folder of "
+            f"{', '.join(manifest.classes)}; name a folder with the same classes"
+        )
+    settings = experiment["data"]
+    seed = experiment["search"]["seed"]
+    return scans.Source(
+        root=source.root,
+        split=scans.split(manifest, validation=settings["validation"], seed=seed),
+        classes=manifest.classes,
+        fingerprint=manifest.fingerprint,
+        synthetic=manifest.synthetic,
+        cache=source.cache,
+    )
+
+
+def _from_config(
+    path: Path, rank: int | None, trial: str | None, data: Path | None, allow_other_data: bool
+) -> _Row:
+    del rank, trial
+    recipe, scores = trainables.read_config(path)
+    if data is None:
+        raise DataError(f"{path} does not hold images; name their folder with --data DIR")
+    manifest = scans.read_manifest(data)
+    if manifest.fingerprint != scores.get("data_fingerprint") and not allow_other_data:
+        raise DataError(
+            f"the images in {data} are not those that {path} was trained on; name the right "
+            "folder with --data DIR, or say --allow-other-data"
+        )
+    split = scans.split(
+        manifest, validation=float(scores["validation"]), seed=int(scores["split_seed"])
+    )
+    source = scans.Source(
+        root=manifest.root,
+        split=split,
+        classes=manifest.classes,
+        fingerprint=manifest.fingerprint,
+        synthetic=manifest.synthetic,
+        cache=scans.default_cache(),
+    )
+    return _Row(
+        name=str(scores.get("trial_id", path.name)),
+        recipe=recipe,
+        runtime=trainables.Runtime(**scores["runtime"]),
+        val_accuracy=scores.get("val_accuracy"),
+        source=source,
+        machine=scores.get("machine", {}),
+    )
+
+
+def _compare(row: _Row, result: trainables.FitResult, images: int) -> str:
+    ours, theirs = result.val_accuracy, row.val_accuracy
+    if theirs is None:
+        return f"validation accuracy {ours:.4f}; none was recorded for this row"
+    line = f"validation accuracy {ours:.4f}, recorded {theirs:.4f}"
+    if ours == theirs:
+        return f"{line}: equal"
+    low, high = reports.wilson_interval(theirs, images)
+    inside = "inside" if low <= ours <= high else "OUTSIDE"
+    why = _why_different(row)
+    return (
+        f"{line}: {inside} its 95 % interval [{low:.4f}, {high:.4f}], the tolerance for "
+        f"{images} validation images; equal to the digit is promised only for the same machine, "
+        f"versions and threads on CPUs, and {why}"
+    )
+
+
+def _why_different(row: _Row) -> str:
+    now = {"versions": provenance.versions(), "hardware": provenance.hardware()}
+    other = [name for name in now if row.machine.get(name) not in (None, now[name])]
+    if other:
+        return f"the {' and the '.join(other)} differ from those recorded"
+    if not row.runtime.deterministic:
+        return "the row was trained without determinism"
+    return "nothing recorded differs: please report this"
+
+
+def _check_output(output: Path | None) -> None:
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise RunDirectoryError(
+            f"{output} exists and is not an empty folder; name another --output"
+        )
+
+
+def _write(output: Path, row: _Row, result: trainables.FitResult, dataset: scans.Dataset) -> None:
+    scores = {
+        "trial_id": row.name,
+        "val_accuracy": result.val_accuracy,
+        "val_loss": result.val_loss,
+        "data_fingerprint": dataset.fingerprint,
+        "synthetic": dataset.synthetic,
+        "runtime": dict(vars(row.runtime)),
+    }
+    statistics = trainables.Statistics.of(dataset)
+    trainables.export_winner(row.recipe, result.weights, statistics, output, scores=scores)
+
+
+def _title(recipe: trainables.Recipe) -> str:
+    backbone = recipe.configuration.get("transfer/backbone")
+    name = recipe.family if backbone is None else f"{recipe.family}/{backbone}"
+    tuned = "" if recipe.fine_tune is None else ", then its top block"
+    return f"{name} at {recipe.task.image_size} px for up to {recipe.epochs} epochs{tuned}"

@@ -1,0 +1,52 @@
+"""Between preparing and searching: the decoded caches, and what trains fastest on a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import scans
+from search.assignment import Plan
+from search.run_directory import RunDirectory
+from search.stages.context import StageWorkers
+from trainables import Runtime
+
+__all__ = ["choose_runtime"]
+
+
+def choose_runtime(
+    run: RunDirectory, plan: Plan, source: scans.Source, resources: Mapping[str, float]
+) -> Runtime:
+    """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
+
+    Returns:
+        What every trial of the run is trained under; it stands in run.yaml.
+    """
+    wanted = plan.experiment.resources
+    threads = max(1, int(resources["CPU"]))
+    deterministic = wanted.deterministic
+    if deterministic == "auto":
+        # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
+        deterministic = resources["GPU"] == 0
+    with StageWorkers(Runtime(threads=threads), resources) as worker:
+        sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
+        worker.run("prepare", {"source": source, "sizes": sizes})
+        if "runtime" in run.info:
+            return Runtime(**run.info["runtime"])
+        measured: dict[str, Any] = worker.run(
+            "measure",
+            {
+                "image_size": plan.image_sizes()[0],
+                "channels": plan.task.channels,
+                "threads": threads,
+            },
+        )
+    precision = measured["precision"] if wanted.precision == "auto" else wanted.precision
+    runtime = Runtime(
+        threads=threads,
+        precision=precision,
+        deterministic=bool(deterministic),
+        fused_batch_norm=bool(measured["fused_batch_norm"]),
+    )
+    run.update(runtime=dict(vars(runtime)), measured=measured)
+    return runtime

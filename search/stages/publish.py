@@ -1,0 +1,54 @@
+"""Stage 6: the winner's files, the leaderboard and the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reports
+from search.run_directory import RunDirectory
+from search.stages.context import Run, StageWorkers
+from search.stages.fine_tune import read_recipe, winner_of
+from search.weights_kept import load_weights
+
+__all__ = ["publish_tables", "publish_winner"]
+
+
+def publish_winner(run: Run, worker: StageWorkers) -> None:
+    """Writes winner/: model.keras, config.yaml and labels.json."""
+    winner = winner_of(run.records)
+    files: dict[str, bytes] = worker.run(
+        "export",
+        {
+            "recipe": read_recipe(run.directory, winner.trial_id),
+            "weights": load_weights(run.directory, winner.trial_id),
+            "source": run.source,
+            "scores": _scores(run, winner),
+        },
+    )
+    (run.directory.path / "winner").mkdir(exist_ok=True)
+    for name, content in files.items():
+        run.directory.write(f"winner/{name}", content)
+
+
+def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
+    """Writes leaderboard.parquet and report.html from what the run directory holds now."""
+    finished = reports.read_run(directory.path)
+    rows = reports.build_leaderboard(finished)
+    reports.write_leaderboard(rows, directory.path / "leaderboard.parquet")
+    reports.write_report(finished, rows, directory.path / "report.html")
+    return rows
+
+
+def _scores(run: Run, winner: reports.TrialRecord) -> dict[str, Any]:
+    """What config.yaml says beside the recipe: enough to train the winner again elsewhere."""
+    experiment = run.plan.experiment
+    return {
+        "trial_id": winner.trial_id,
+        "val_accuracy": winner.val_accuracy,
+        "val_loss": winner.val_loss,
+        "data_fingerprint": winner.data_fingerprint,
+        "synthetic": winner.synthetic,
+        "validation": experiment.data.validation,
+        "split_seed": experiment.search.seed,
+        "runtime": dict(vars(run.runtime)),
+    }
