@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test freeze clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,10 +24,13 @@ $(VENV)/installed-test: $(BIN)/python pyproject.toml constraints.txt
 install: $(VENV)/installed ## make .venv and install the program into it
 
 demo: $(VENV)/installed ## phantom data, a real search on it, the leaderboard
-	$(BIN)/python -m search demo
+	$(BIN)/neurosweep search
 
 test: $(VENV)/installed-test ## every check: lint, format, types, tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./check
+
+freeze: $(VENV)/installed-test ## write constraints.txt from what .venv has
+	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | LC_ALL=C sort -f > constraints.txt
 
 clean: ## remove .venv and caches of tools (runs/ and data/ stay)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
