@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from reports.columns import column_names
     from reports.epochs import EpochRecord
     from reports.evaluation import Evaluation, Finalist
+    from reports.html import render_report, write_report
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
     from reports.loading import load_leaderboard
+    from reports.markdown import render_markdown_report
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
     from reports.rendering import render_rows
@@ -38,10 +40,13 @@ __all__ = [
     "load_leaderboard",
     "read_leaderboard",
     "read_run",
+    "render_markdown_report",
+    "render_report",
     "render_rows",
     "select_rows",
     "wilson_interval",
     "write_leaderboard",
+    "write_report",
 ]
 
 _HOMES = {
@@ -61,10 +66,13 @@ _HOMES = {
     "load_leaderboard": "loading",
     "read_leaderboard": "parquet",
     "read_run": "run",
+    "render_markdown_report": "markdown",
+    "render_report": "html",
     "render_rows": "rendering",
     "select_rows": "selection",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
+    "write_report": "html",
 }
 
 

@@ -7,6 +7,7 @@ run directory is checked here, so that everything behind it works with typed val
 import json
 import re
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,7 @@ from neurosweep.errors import RunDirectoryError
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Origin", "Stage", "Status", "TrialRecord", "Value"]
+__all__ = ["Origin", "Stage", "Status", "TrialRecord", "Value", "parse_time"]
 
 Value = bool | int | float | str
 """What one hyperparameter may be."""
@@ -61,7 +62,7 @@ class TrialRecord:
         trial_id: Letters, digits, dot, dash and underscore; unique in a run; its folder's name.
         backbone: Name of the pretrained backbone; None for the custom families.
         weights: Where a backbone's weights came from: none, imagenet, random, or a folder.
-        stop_reason: Why training ended (finished, early_stopping, stopped), None if it failed.
+        stop_reason: Why it ended: finished, early_stopping, stopped, an error's name.
         hyperparameters: The active hyperparameters by their full names.
         val_accuracy: Validation accuracy of the kept epoch, 0 to 1 inclusive.
         val_loss: Validation loss of the kept epoch.
@@ -70,14 +71,15 @@ class TrialRecord:
         seconds: Wall time of training.
         image_size: Side of the square images, in pixels.
         parameters: Number of the network's weights.
-        started_at: ISO 8601 time; so is `finished_at`.
-        error: Last line of the traceback of a failed trial.
+        started_at: ISO 8601 time, UTC unless it says otherwise; so is `finished_at`.
+        error: What went wrong, in one line, for a failed trial.
         runtime: Threads, precision and determinism it was trained under.
         fine_tune: Settings of fine-tuning; None for a trial trained only once.
         parent_id: The trial that was fine-tuned or repeated.
 
     Raises:
-        RunDirectoryError: The id could not be the name of a folder, or the accuracy is no share.
+        RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, or
+            a time is none.
     """
 
     # Read by pydantic: no unknown key, no conversion between types, no NaN.
@@ -116,6 +118,8 @@ class TrialRecord:
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""
+        for time in (self.started_at, self.finished_at):
+            parse_time(time)
         if not (0 <= (self.val_accuracy or 0.0) <= 1):
             raise RunDirectoryError(
                 "a validation accuracy is a share from 0 to 1, or None where there is none; trial "
@@ -168,6 +172,22 @@ def _adapter() -> "TypeAdapter[TrialRecord]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(TrialRecord)
+
+
+def parse_time(text: str) -> datetime:
+    """Read a record's time; one without an offset is UTC.
+
+    Raises:
+        RunDirectoryError: It is not an ISO 8601 time.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"a record's times follow ISO 8601, as 2026-01-31T12:00:00+00:00; received {text!r}. "
+            "Was trials.jsonl edited?"
+        ) from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _shorten(received: object) -> str:

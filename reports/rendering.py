@@ -11,7 +11,7 @@ from reports.leaderboard import LeaderboardRow
 from reports.parquet import FIXED_COLUMNS
 from reports.wording import NONE, count, interval, marks, model, notes, percent, printable
 
-__all__ = ["FORMATS", "render_rows"]
+__all__ = ["FORMATS", "escape_markdown", "render_rows"]
 
 _Columns = Sequence[str] | None
 
@@ -89,8 +89,8 @@ def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
         header, aligned = list(columns), [":--"] * len(columns)
         cells = [[_markdown_cell(cell(row, column)) for column in columns] for row in rows]
     lines = [header, aligned, *cells]
-    table = "".join("| " + " | ".join(map(_escape, line)) + " |\n" for line in lines)
-    return table + "".join(f"\n> {_escape(note)}\n" for note in notes(rows))
+    table = "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
+    return table + "".join(f"\n> {escape_markdown(note)}\n" for note in notes(rows))
 
 
 def _markdown_cell(value: object) -> str:
@@ -99,7 +99,8 @@ def _markdown_cell(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Escape what Markdown or HTML would read as markup."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join("\\" + sign if sign in "\\|`*_[]" else sign for sign in text)
 

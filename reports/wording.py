@@ -1,6 +1,7 @@
 """How figures and models are named, the same in the terminal, in Markdown and in HTML."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from reports.records import Origin, Stage, TrialRecord
 
@@ -15,6 +16,7 @@ __all__ = [
     "interval",
     "marks",
     "model",
+    "moment",
     "notes",
     "percent",
     "printable",
@@ -67,6 +69,16 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(time: str) -> str:
+    """Write an ISO time to the minute, in UTC; anything else stays as it is."""
+    try:
+        read = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    read = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return f"{read.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def model(record: TrialRecord) -> str:

@@ -188,6 +188,8 @@ def _write_epochs(folder: Path, record: TrialRecord) -> None:
         reached = 1 - exp(-0.45 * epoch)
         share = begin + (record.val_accuracy / (1 - exp(-0.45 * record.epochs)) - begin) * reached
         share = min(record.val_accuracy, share * (1 + float(random.uniform(-0.05, 0.0))))
+        if record.stage is Stage.FINE_TUNE:
+            share = record.val_accuracy - 0.004 * abs(epoch - (record.kept_epoch or 0))
         if epoch == record.kept_epoch:
             share = record.val_accuracy
         lines.append(_epoch_line(epoch, share, random))

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fake_run import fake_run
@@ -13,6 +14,7 @@ _TEXT = st.text(max_size=20)
 _FINITE = st.floats(allow_nan=False, allow_infinity=False)
 _COUNT = st.integers(min_value=0, max_value=2**62)
 _VALUE = st.booleans() | st.integers(min_value=-(2**62), max_value=2**62) | _FINITE | _TEXT
+_TIME = st.datetimes(timezones=st.none() | st.just(UTC)).map(datetime.isoformat)
 _JSON = st.dictionaries(_TEXT, st.none() | _VALUE | st.lists(_VALUE, max_size=3), max_size=3)
 
 RECORDS = st.builds(
@@ -37,8 +39,8 @@ RECORDS = st.builds(
     synthetic=st.booleans(),
     image_size=_COUNT,
     parameters=st.none() | _COUNT,
-    started_at=_TEXT,
-    finished_at=_TEXT,
+    started_at=_TIME,
+    finished_at=_TIME,
     error=st.none() | _TEXT,
     runtime=_JSON,
     fine_tune=st.none() | _JSON,
@@ -74,6 +76,7 @@ def _line(**changes: object) -> str:
         ({"val_accuracy": 93.5}, r"a share from 0 to 1, or None .* has 93.5"),
         ({"trial_id": "../../etc"}, r"letters, digits, .* received '../../etc'"),
         ({"trial_id": ""}, r"received ''"),
+        ({"finished_at": "yesterday"}, r"times follow ISO 8601, .* received 'yesterday'"),
     ],
 )
 def test_a_wrong_line_is_refused_by_name(changes: dict[str, object], told: str):

@@ -1,0 +1,120 @@
+"""report.html: one file that opens anywhere, without a network and without scripts.
+
+The template escapes whatever it is given: names of classes, files and trials come from folders
+and files that others wrote. Only our own style sheet and the figures, which are built as trees
+and escaped there, go in as markup.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from neurosweep import __version__
+from reports.figures.learning import Panel, fine_tuning_panel, learning_panels
+from reports.figures.palette import looks_of
+from reports.figures.progress import progress_panels
+from reports.leaderboard import LeaderboardRow
+from reports.papers import ASSUMPTIONS, compare_with_papers
+from reports.provenance import provenance, stage_times
+from reports.records import Origin, Status
+from reports.run import Run
+from reports.summary import summarise
+from reports.verdicts import verdicts
+from reports.wording import NONE, PAPER_NOTE, count, duration, interval, marks, model, percent
+
+__all__ = ["MOST_ROWS", "render_report", "write_report"]
+
+MOST_ROWS = 100
+"""The page shows this many rows of the leaderboard and every row of the papers."""
+
+_CONFIGURATIONS = 5
+_TEMPLATES = Path(__file__).parent / "templates"
+_WORDING = (count, duration, interval, marks, model, percent)
+
+
+def write_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:
+    """Write the report; the file appears whole or not at all.
+
+    Raises:
+        RunDirectoryError: A file of the run that a figure needs is damaged.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(render_report(run, rows), encoding="utf-8")
+    partial.replace(path)
+
+
+def render_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
+    """Lay out the report of a run in any state, an unfinished one marked as such.
+
+    Args:
+        run: The run directory.
+        rows: Its leaderboard, in order.
+
+    Raises:
+        RunDirectoryError: A file of the run that a figure needs is damaged.
+    """
+    looks = looks_of(row.family for row in rows)
+    learning = learning_panels(run, rows, looks)
+    tuning = fine_tuning_panel(run, rows, looks)
+    shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or _of_paper(row)]
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            run=run,
+            version=__version__,
+            summary=summarise(run, rows),
+            rows=shown,
+            hidden=len(rows) - len(shown),
+            scale=_scale(shown),
+            looks=looks,
+            configurations=[row for row in rows if row.rank is not None][:_CONFIGURATIONS],
+            papers=compare_with_papers(rows),
+            assumptions=ASSUMPTIONS,
+            learning=_markup(learning),
+            tuning=_markup([tuning] if tuning else []),
+            progress=_markup(progress_panels(run, looks)),
+            undrawn=sum(panel.left_out for panel in learning),
+            verdicts=verdicts(run.evaluation, rows),
+            failures=[row for row in rows if row.status is Status.FAILED],
+            times=stage_times(run),
+            provenance=provenance(run),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update({function.__name__: function for function in _WORDING})
+    environment.globals.update(NONE=NONE, PAPER_NOTE=PAPER_NOTE, style=_style())
+    return environment
+
+
+def _style() -> Markup:
+    return Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
+
+
+def _markup(panels: Sequence[Panel]) -> list[tuple[str, Markup]]:
+    # Charts come out of an element tree, which escaped every text in them.
+    return [(panel.title, Markup(panel.chart)) for panel in panels]  # noqa: S704
+
+
+def _scale(rows: Sequence[LeaderboardRow]) -> tuple[float, float]:
+    # One scale for all intervals, made for the better half of the ranked rows: with the worst in
+    # view too, those that compete could not be told apart.
+    lows = [row.val_accuracy_low for row in rows if row.rank and row.val_accuracy_low is not None]
+    better = lows[: max(3, len(lows) // 2)]
+    return int(min(better, default=0.0) * 20) / 20, 1.0
+
+
+def _of_paper(row: LeaderboardRow) -> bool:
+    return row.origin is Origin.PAPER

@@ -1,0 +1,197 @@
+"""What a person should know of a run after one minute, as typed figures and sentences."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.evaluation import Evaluation, Finalist
+from reports.intervals import wilson_interval
+from reports.leaderboard import LeaderboardRow
+from reports.records import Stage, Status, parse_time
+from reports.run import Run
+from reports.wording import (
+    RANDOM_NOTE,
+    SYNTHETIC_NOTE,
+    count,
+    duration,
+    has_random_weights,
+    interval,
+    marks,
+    model,
+    moment,
+    percent,
+)
+
+__all__ = ["Fact", "Summary", "summarise"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the summary.
+
+    Attributes:
+        name: What it is.
+        value: The figure with its unit.
+        detail: How sure it is, or what it is a share of.
+        grave: Whether it deserves a second look.
+    """
+
+    name: str
+    value: str
+    detail: str = ""
+    grave: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The report's first section.
+
+    Attributes:
+        headline: What won, in one sentence; or that nothing has yet.
+        winner: The row of rank 1; None before a trial completed.
+        facts: The figures to remember.
+        sentences: How to read them.
+        warnings: What limits the whole report, the gravest first.
+        rerun: The command that trains the winner again; empty without a winner.
+    """
+
+    headline: str
+    winner: LeaderboardRow | None
+    facts: tuple[Fact, ...]
+    sentences: tuple[str, ...]
+    warnings: tuple[str, ...]
+    rerun: str
+
+
+def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
+    """Draw the summary from a run and its leaderboard."""
+    winner = next((row for row in rows if row.rank == 1), None)
+    if winner is None:
+        return Summary(
+            headline=_headline_without_winner(rows),
+            winner=None,
+            facts=_effort(run, rows),
+            sentences=(),
+            warnings=_warnings(run, rows),
+            rerun="",
+        )
+    tested = run.evaluation.of(winner.trial_id) if run.evaluation else None
+    return Summary(
+        headline=f"{_name(winner)} is the best of {_trials(rows)} by validation accuracy.",
+        winner=winner,
+        facts=(*_quality(run, winner, tested), *_effort(run, rows)),
+        sentences=_sentences(run, rows, winner),
+        warnings=_warnings(run, rows),
+        rerun=f"neurosweep rerun {shlex.quote(str(run.path))} --rank 1",
+    )
+
+
+def _headline_without_winner(rows: Sequence[LeaderboardRow]) -> str:
+    if not rows:
+        return "No trial has finished yet."
+    return f"No trial has completed yet; {_trials(rows)} ended otherwise."
+
+
+def _name(row: LeaderboardRow) -> str:
+    marked = f" ({', '.join(marks(row))})" if marks(row) else ""
+    return f"{model(row)}{marked}, trial {row.trial_id},"
+
+
+def _trials(rows: Sequence[LeaderboardRow]) -> str:
+    return "1 trial" if len(rows) == 1 else f"{len(rows):,} trials"
+
+
+def _quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[Fact, ...]:
+    images = run.validation_images
+    bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
+    of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
+    facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
+    if tested is None or run.evaluation is None:
+        return *facts, Fact("Test accuracy", "not measured", "the test set has not been opened")
+    total = sum(map(sum, tested.confusion))
+    low, high = wilson_interval(tested.test_accuracy, total)
+    facts.append(
+        Fact(
+            "Test accuracy",
+            f"{percent(tested.test_accuracy)} %",
+            f"95 % interval {interval(low, high)}, {total:,} images",
+        )
+    )
+    return (*facts, *_missed(run.evaluation, tested))
+
+
+def _missed(evaluation: Evaluation, tested: Finalist) -> tuple[Fact, ...]:
+    if evaluation.negative_class is None or tested.missed_positives is None:
+        return ()
+    negative = evaluation.classes.index(evaluation.negative_class)
+    positives = sum(sum(row) for index, row in enumerate(tested.confusion) if index != negative)
+    low, high = wilson_interval(tested.missed_positives / max(1, positives), max(1, positives))
+    return (
+        Fact(
+            "Missed positives",
+            f"{tested.missed_positives} of {positives:,}",
+            f"called “{evaluation.negative_class}”; 95 % interval {interval(low, high)} %",
+            grave=tested.missed_positives > 0,
+        ),
+    )
+
+
+def _effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
+    ended = Counter(row.status for row in rows)
+    counts = ", ".join(f"{ended[status]} {status}" for status in Status if ended[status])
+    facts = [Fact("Trials", f"{len(rows):,}", counts or "none has ended")]
+    if run.records:
+        begin = min(parse_time(record.started_at) for record in run.records)
+        end = max(parse_time(record.finished_at) for record in run.records)
+        trained = duration(sum(row.seconds for row in rows))
+        facts.append(
+            Fact("Time", duration((end - begin).total_seconds()), f"{trained} of training in all")
+        )
+    winner = next((row for row in rows if row.rank == 1), None)
+    if winner is not None and winner.parameters is not None:
+        latency = winner.latency_ms
+        told = "weights" if latency is None else f"weights; {latency:.3g} ms for one image"
+        facts.append(Fact("Network's size", count(winner.parameters), told))
+    return tuple(facts)
+
+
+def _sentences(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> tuple[str, ...]:
+    told = [
+        "The winner was chosen on the validation images, so that its validation accuracy is "
+        "somewhat too good; the test images had no part in any choice."
+    ]
+    near = [
+        row
+        for row in rows
+        if row.rank not in (None, 1)
+        and (row.val_accuracy_high or 0.0) >= (winner.val_accuracy or 0.0)
+    ]
+    if near:
+        rivals = "1 further row reaches" if len(near) == 1 else f"{len(near)} further rows reach"
+        told.append(
+            f"{rivals} the winner's accuracy within the 95 % interval: their order may be chance."
+        )
+    if winner.stage is Stage.FINE_TUNE and winner.parent_id is not None:
+        told.append(
+            f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
+        )
+    if run.evaluation is not None:
+        told.append(f"The test set was opened once, on {moment(run.evaluation.opened)}.")
+    return tuple(told)
+
+
+def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    states = {
+        "interrupted": "Partial report: the search was interrupted.",
+        "failed": "Partial report: the search ended with an error.",
+    }
+    partial = states.get(run.state)
+    if partial is None and (run.state != "finished" or run.evaluation is None):
+        partial = "Partial report: the test set has not been opened, the run may still be going on."
+    told = (
+        (SYNTHETIC_NOTE, run.synthetic),
+        (RANDOM_NOTE, any(map(has_random_weights, rows))),
+        (partial or "", partial is not None),
+    )
+    return tuple(warning for warning, holds in told if holds)
