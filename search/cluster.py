@@ -43,9 +43,7 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
     before = Path.cwd()
     os.chdir(folder)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # A local Ray passes these on to its workers.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["PYTHONPATH"] = _import_path()
+    os.environ["PYTHONPATH"] = _import_path()  # a local Ray passes it on to its workers
     try:
         import ray
 

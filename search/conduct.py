@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import reports
-from neurosweep.errors import NeurosweepError, RunDirectoryError
+from neurosweep.errors import RunDirectoryError
 from search import provenance
 from search.assignment import Plan
 from search.budget import Budget
@@ -173,7 +173,7 @@ def _say_what_random_means(plan: Plan, display: Display) -> None:
 
 def _end_early(run: RunDirectory, state: str) -> None:
     """Leaves a partial leaderboard behind; what ended the run matters more than this does."""
-    with contextlib.suppress(NeurosweepError, OSError):
+    with contextlib.suppress(Exception):
         run.update(state=state)
         publish_tables(run)
 

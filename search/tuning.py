@@ -76,7 +76,7 @@ def run_trials(
         scheduler: `asha` or `none`.
     """
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
     scratch = Path(tempfile.mkdtemp(prefix="neurosweep-tune-"))
     try:
         worker = tune.with_parameters(TrialWorker, settings=settings)
@@ -92,6 +92,7 @@ def run_trials(
                 name="search",
                 storage_path=str(scratch),
                 callbacks=[BookCallback(book)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
                 verbose=0,
             ),
@@ -100,7 +101,14 @@ def run_trials(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-class BookSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
+class _NotRestored:
+    """Tune pickles what it was given, to restore it one day; we resume from the run directory."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships no types
     """Hands the book's assignments to Tune, at most `workers` at once."""
 
     def __init__(self, book: TrialBook, workers: int) -> None:
@@ -129,7 +137,7 @@ class BookSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         """Nothing: a search is resumed from its run directory, not from Tune's."""
 
 
-class BookCallback(tune.Callback):  # type: ignore[misc]  # Ray ships no types
+class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray ships no types
     """Tells the book what happens to trials."""
 
     def __init__(self, book: TrialBook) -> None:

@@ -179,4 +179,4 @@ def _environment() -> dict[str, str]:
     root = str(Path(search.__file__).resolve().parents[1])
     others = os.environ.get("PYTHONPATH")
     path = root if not others else os.pathsep.join((root, others))
-    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return {**os.environ, "PYTHONPATH": path}

@@ -57,7 +57,6 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         left = self._assignment["seconds_left"]
         self._deadline = None if left is None else time.monotonic() + left
         self._last_epoch: EpochRecord | None = None
-        self._begun = time.time()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -95,13 +94,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
         allowed = int(self._assignment["recipe"]["epochs"])
-        return {
-            SCORE: record["val_accuracy"],
-            PROGRESS: 100 * record["epoch"] // allowed,
-            "epoch": dict(record),
-            "pid": self._child.pid,
-            "begun": self._begun,
-        }
+        result = {SCORE: record["val_accuracy"], "epoch": dict(record)}
+        if record["epoch"] < allowed:
+            # Without progress ASHA looks away: a trial that has had all its epochs is complete.
+            result[PROGRESS] = 100 * record["epoch"] // allowed
+        return result
 
 
 def _light(result: Any) -> dict[str, Any]:

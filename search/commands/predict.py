@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosweep.errors import DataError
+from search.quiet_start import load_tensorflow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "parquet" and options.output is None:
         raise DataError("--format parquet writes a file; name it with --output FILE")
     files = _files(options.images)
+    load_tensorflow()
     from search.predicting import predict_files
 
     rows = predict_files(options.run, files)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from search.quiet_start import load_tensorflow
+
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "train a row of a leaderboard again and compare"
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains the row and prints how its validation accuracy compares."""
+    load_tensorflow()
     from search.rerunning import rerun
 
     for line in rerun(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
+from search.quiet_start import load_tensorflow
 
 if TYPE_CHECKING:
     from search.conduct import Request
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the search and prints its leaderboard's first rows and where its files are."""
     experiment = _experiment(options)
+    load_tensorflow()
     if options.dry_run:
         from search.dry_run import describe
 

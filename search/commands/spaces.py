@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from search.quiet_start import load_tensorflow
+
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "show the hyperparameters of all families"
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the space."""
+    load_tensorflow()
     import spaces
     from search.assignment import Plan
     from search.experiment import Experiment
