@@ -14,7 +14,7 @@ from spaces.task import Task, Value
 if TYPE_CHECKING:
     from spaces.bridge import optuna_params, suggest
     from spaces.configuration import hyperparameters, validate
-    from spaces.describe import describe
+    from spaces.description import describe
     from spaces.families import FAMILIES
     from spaces.family import FamilySpace
     from spaces.joint import declare_family, declare_space
@@ -47,7 +47,7 @@ _HOMES = {
     "FamilySpace": "spaces.family",
     "declare_family": "spaces.joint",
     "declare_space": "spaces.joint",
-    "describe": "spaces.describe",
+    "describe": "spaces.description",
     "hyperparameters": "spaces.configuration",
     "load_space": "spaces.storage",
     "optuna_params": "spaces.bridge",
@@ -63,8 +63,5 @@ def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # A module of the same name (spaces.describe) shadows the function once it is imported, so
-    # the function takes the name back.
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    found: object = getattr(importlib.import_module(_HOMES[name]), name)
+    return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,7 +43,7 @@ class Domain:
     Attributes:
         values: All of them, for kinds that list their values; empty for numbers in a range.
         low, high: Ends of a range, both included.
-        step: Distance of two values of a range; None for any number.
+        step: Distance of two whole numbers of a range; None for any number.
         log: The range is on a logarithmic scale.
     """
 
@@ -49,7 +51,7 @@ class Domain:
     values: tuple[Value, ...] = ()
     low: float = 0
     high: float = 0
-    step: float | None = None
+    step: int | None = None
     log: bool = False
 
     def __contains__(self, value: object) -> bool:
@@ -62,7 +64,7 @@ class Domain:
         number = cast(float, value)
         if not self.low <= number <= self.high:
             return False
-        return self.step is None or _on_grid(number, self.low, self.step)
+        return self.step is None or (number - self.low) % self.step == 0
 
     def ask(self, trial: optuna.trial.BaseTrial, key: str) -> Value:
         """Have a trial choose the value."""
@@ -74,9 +76,9 @@ class Domain:
             # Optuna's own type allows None, which is none of our values.
             return cast(Value, trial.suggest_categorical(key, self.values))
         if self.kind is Kind.WHOLE:
-            step = 1 if self.step is None else int(self.step)
+            step = 1 if self.step is None else self.step
             return trial.suggest_int(key, int(self.low), int(self.high), step=step, log=self.log)
-        return trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
+        return trial.suggest_float(key, self.low, self.high, log=self.log)
 
     def encode(self, value: Value) -> Value:
         """The value as `ask` would have got it from Optuna."""
@@ -162,9 +164,9 @@ def _numbers(hyperparameter: Declared) -> Domain:
     log = hyperparameter.sampling == "log"
     if low == high:
         return Domain(kind=Kind.FIXED, values=(low,))
-    if step is not None and (log or not _on_grid(high, low, step)):
+    if step is not None and (log or not whole or (high - low) % step):
         # KerasTuner multiplies by the step on a log scale, and Optuna warns of a range that its
-        # step does not divide: both become a list of values.
+        # step does not divide (for real numbers, even by rounding): they become lists of values.
         return _listed(hyperparameter, whole=whole)
     kind = Kind.WHOLE if whole else Kind.REAL
     return Domain(kind=kind, low=low, high=high, step=step, log=log)
@@ -172,25 +174,26 @@ def _numbers(hyperparameter: Declared) -> Domain:
 
 def _listed(hyperparameter: Declared, *, whole: bool) -> Domain:
     low, high, step = hyperparameter.min_value, hyperparameter.max_value, hyperparameter.step
-    values: list[Value] = []
-    multiplies = hyperparameter.sampling == "log"
-    while len(values) <= _MOST_INDEXED:
-        value = low * step ** len(values) if multiplies else low + step * len(values)
-        if value > high * (1 + 1e-12):
-            break
-        values.append(int(value) if whole else float(value))
+    values = tuple(
+        int(value) if whole else float(value)
+        for value in _series(low, high, step, multiplies=hyperparameter.sampling == "log")
+    )
     if len(values) > _MOST_INDEXED:
         raise SpaceError(
             f"A stepped range has at most {_MOST_INDEXED} values, received {low} to {high} in "
             f"steps of {step} for {hyperparameter.name!r}. Widen the step or leave it out."
         )
-    kind = Kind.FIXED if len(values) == 1 else Kind.ORDERED
-    return Domain(kind=kind, values=tuple(values))
+    return Domain(kind=Kind.FIXED if len(values) == 1 else Kind.ORDERED, values=values)
 
 
-def _on_grid(value: float, low: float, step: float) -> bool:
-    steps = (value - low) / step
-    return math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-6)
+def _series(low: float, high: float, step: float, *, multiplies: bool) -> Iterator[Decimal]:
+    """The values from low to high, in decimals so that 0.1 + 0.2 is 0.3; one too many at most."""
+    value, end, by = (Decimal(str(number)) for number in (low, high, step))
+    for _ in range(_MOST_INDEXED + 1):
+        if value > end:
+            return
+        yield value
+        value = value * by if multiplies else value + by
 
 
 def _same(value: object, known: Value) -> bool:

@@ -67,7 +67,8 @@ def check_weights(weights: str, backbones: Sequence[str]) -> None:
     missing = missing_weights(weights, backbones)
     if missing and weights == "imagenet":
         _download([_record(name) for name in backbones])
-    elif missing:
+        missing = missing_weights(weights, backbones)  # Keras goes elsewhere if it cannot write
+    if missing:
         raise WeightsError(_missing_message(missing, weights_folder(weights), backbones))
     _check_sums(weights, backbones)
 

@@ -19,7 +19,7 @@ class PlainCNN(Family):
     """Paper B's 5-Conv CNN and its neighbours.
 
     Layers: `block1_conv`, `block1_bn`, `block1_relu`, `block1_pool`, …, `flatten`, `fc1`,
-    `fc1_relu`, (`fc1_dropout`,) …, `softmax`. Convolutions have no bias: batch norm follows at once.
+    `fc1_relu`, (`fc1_dropout`,) …, `softmax`. Convolutions have no bias: batch norm follows.
     """
 
     name = "plain_cnn"
