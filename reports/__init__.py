@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
     from reports.loading import load_leaderboard
-    from reports.markdown import render_markdown_report
+    from reports.markdown import render_markdown_report, write_markdown_report
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
     from reports.rendering import render_rows
@@ -46,6 +46,7 @@ __all__ = [
     "select_rows",
     "wilson_interval",
     "write_leaderboard",
+    "write_markdown_report",
     "write_report",
 ]
 
@@ -72,6 +73,7 @@ _HOMES = {
     "select_rows": "selection",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
+    "write_markdown_report": "markdown",
     "write_report": "html",
 }
 

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from neurosweep.errors import RunDirectoryError
-from reports.lines import read_lines
+from reports.files import read_lines
 
 __all__ = ["EpochRecord", "read_epochs"]
 

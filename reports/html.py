@@ -5,7 +5,6 @@ and files that others wrote. Only our own style sheet and the figures, which are
 and escaped there, go in as markup.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from neurosweep import __version__
 from reports.figures.learning import Panel, fine_tuning_panel, learning_panels
 from reports.figures.palette import looks_of
 from reports.figures.progress import progress_panels
+from reports.files import replace_text
 from reports.leaderboard import LeaderboardRow
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
@@ -41,9 +41,7 @@ def write_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:
     Raises:
         RunDirectoryError: A file of the run that a figure needs is damaged.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(render_report(run, rows), encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, render_report(run, rows))
 
 
 def render_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:

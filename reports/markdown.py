@@ -1,13 +1,20 @@
 """The report as Markdown: the summary and the leaderboard."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from reports.files import replace_text
 from reports.leaderboard import LeaderboardRow
 from reports.rendering import escape_markdown, render_rows
 from reports.run import Run
 from reports.summary import summarise
 
-__all__ = ["render_markdown_report"]
+__all__ = ["render_markdown_report", "write_markdown_report"]
+
+
+def write_markdown_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:
+    """Write the report as Markdown; the file appears whole or not at all."""
+    replace_text(path, render_markdown_report(run, rows))
 
 
 def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:

@@ -110,7 +110,9 @@ def _read_table(path: Path) -> pa.Table:
             "Write it with `neurosweep report RUN`."
         )
     try:
-        return pq.read_table(path)
+        # Not `read_table`: its dataset machinery imports pandas, which takes a second.
+        with pq.ParquetFile(path) as file:
+            return file.read()
     except (pa.ArrowInvalid, OSError) as error:
         raise RunDirectoryError(
             f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). "

@@ -61,6 +61,7 @@ def _text(name: str, value: object) -> str:
     if name == "command" and isinstance(value, list):
         return shlex.join(map(str, value))
     if isinstance(value, list):
+        value = [shlex.join(map(str, one)) if isinstance(one, list) else one for one in value]
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

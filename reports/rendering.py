@@ -18,8 +18,8 @@ _Columns = Sequence[str] | None
 
 def render_rows(
     rows: Sequence[LeaderboardRow],
-    *,
     format: str = "table",
+    *,
     columns: Sequence[str] | None = None,
     width: int = 80,
 ) -> str:

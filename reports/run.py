@@ -1,5 +1,6 @@
 """A run directory, opened for reading."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neurosweep.errors import RunDirectoryError
 from reports.epochs import EpochRecord, read_epochs
 from reports.evaluation import Evaluation, read_evaluation
-from reports.lines import read_lines, read_yaml
+from reports.files import read_lines, read_yaml
 from reports.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class Run:
         told = self.info.get("synthetic", False)
         return bool(told) or any(record.synthetic for record in self.records)
 
+    @property
+    def test_openings(self) -> tuple[str, ...]:
+        """ISO times at which the test set was opened; a second one is to be shown."""
+        last = () if self.evaluation is None else (self.evaluation.opened,)
+        return tuple(map(str, self.info.get("test_openings", last)))
+
     def history(self, trial_id: str) -> tuple[EpochRecord, ...]:
         """Read the epochs of one trial; empty if it failed before the first.
 
@@ -74,7 +81,9 @@ class Run:
         if not path.exists():
             return None
         try:
-            return pq.read_table(path, columns=["file", "label", "part"])
+            # Not `read_table`: its dataset machinery imports pandas, which takes a second.
+            with pq.ParquetFile(path) as file:
+                return file.read().select(["file", "label", "part"])
         except (pa.ArrowInvalid, KeyError) as error:
             raise RunDirectoryError(
                 f"{path} must be a Parquet file with columns file, label and part; received "
@@ -86,10 +95,10 @@ class Run:
         """Number of images by part and label; empty before the data was prepared."""
         if self.split is None:
             return {}
+        parts, labels = (self.split.column(name).to_pylist() for name in ("part", "label"))
         counted: dict[str, dict[str, int]] = {}
-        grouped = self.split.group_by(["part", "label"]).aggregate([("file", "count")])
-        for row in sorted(grouped.to_pylist(), key=lambda row: (row["part"], row["label"])):
-            counted.setdefault(row["part"], {})[row["label"]] = row["file_count"]
+        for (part, label), images in sorted(Counter(zip(parts, labels, strict=True)).items()):
+            counted.setdefault(part, {})[label] = images
         return counted
 
     @property

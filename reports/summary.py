@@ -177,7 +177,9 @@ def _sentences(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow)
             f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
         )
     if run.evaluation is not None:
-        told.append(f"The test set was opened once, on {moment(run.evaluation.opened)}.")
+        openings = [moment(str(one)) for one in run.test_openings]
+        times = "once, on" if len(openings) == 1 else f"{len(openings)} times:"
+        told.append(f"The test set was opened {times} {', '.join(openings)}.")
     return tuple(told)
 
 

@@ -48,9 +48,11 @@ def draw_leaderboard_svg(
 
 def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     table = _empty_table()
-    table.add_column("#", justify="right")
-    table.add_column("trial", overflow="fold")
-    table.add_column("model", overflow="fold", min_width=14)
+    table.add_column("#", justify="right", no_wrap=True)
+    # A long id is folded, so that the model's name keeps its place.
+    longest = max(len(row.trial_id) for row in rows)
+    table.add_column("trial", overflow="fold", width=min(max(longest, 5), 10))
+    table.add_column("model", overflow="fold")
     table.add_column("val acc % [95 %]", no_wrap=True)
     table.add_column("test %", justify="right", no_wrap=True)
     table.add_column("epochs", justify="right", no_wrap=True)

@@ -75,7 +75,8 @@ def fine_tuning_panel(
         kept = point[0] == tuned.kept_epoch
         style = f"{looks[tuned.family].style} {'' if kept else 'pruned'}"
         chart.dot(point, style=style, hint=f"{point[1]:.1f} %{', kept' if kept else ''}")
-    return Panel(f"Fine-tuning of trial {tuned.parent_id}", chart.markup())
+    outcome = ": no gain, weights left as they were" if tuned.kept_epoch == 0 else ""
+    return Panel(f"Fine-tuning of trial {tuned.parent_id}{outcome}", chart.markup())
 
 
 def _family_panel(

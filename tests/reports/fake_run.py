@@ -79,7 +79,7 @@ def fake_run() -> FakeRun:
     records.append(
         replace(
             winner,
-            trial_id="fine-tune",
+            trial_id="0010-ft",
             stage=Stage.FINE_TUNE,
             parent_id=winner.trial_id,
             val_accuracy=_share(0.979),
@@ -93,7 +93,7 @@ def fake_run() -> FakeRun:
             finished_at=_time(447.25),
         )
     )
-    finalists = ["fine-tune", "0010", "0009", "0006", "0003"]
+    finalists = ["0010-ft", "0010", "0009", "0006", "0003"]
     return FakeRun(info=_info(), records=records, finalists=finalists)
 
 
@@ -102,10 +102,10 @@ def _info() -> dict[str, Any]:
         "schema_version": 1,
         "state": "finished",
         "synthetic": True,
-        "data_fingerprint": "f" * 64,
         "command": ["neurosweep", "search", "demo.yaml", "--data", "phantom images"],
-        "started_at": _time(0),
-        "finished_at": _time(480),
+        "began": _time(0),
+        "ended": _time(480),
+        "test_openings": [_time(540)],
         "experiment": {
             "name": "test-data",
             "data": {"image_size": 64, "color": "grey", "validation": 0.2},
@@ -113,6 +113,7 @@ def _info() -> dict[str, Any]:
         },
         "versions": {"neurosweep": "0.0.0", "python": "3.11.0", "tensorflow": "2.21.0"},
         "hardware": {"cpus": 2, "memory_gib": 8, "gpus": []},
+        "data": {"root": "phantom images", "classes": list(CLASSES), "fingerprint": "f" * 64},
         "measured": {"precision": "float32", "threads": 1},
         "stages": {"prepare": 6.5, "search": 418.0, "fine_tune": 20.0, "evaluate": 9.5},
     }

@@ -1,12 +1,12 @@
-"""JSON lines whose last line may be torn, and JSON or YAML files of a run directory."""
+"""Files of a run directory: lines whose last may be torn, YAML, text."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 from neurosweep.errors import RunDirectoryError
 
-__all__ = ["read_json", "read_lines", "read_yaml"]
+__all__ = ["read_lines", "read_yaml", "replace_text"]
 
 
 def read_lines(path: Path) -> list[bytes]:
@@ -19,22 +19,6 @@ def read_lines(path: Path) -> list[bytes]:
         return []
     full, _, _torn = path.read_bytes().rpartition(b"\n")
     return [line for line in full.split(b"\n") if line.strip()]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds one object.
-
-    Raises:
-        RunDirectoryError: It is not JSON, or not an object.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise RunDirectoryError(
-            f"{path} must hold JSON; received something else ({error}). "
-            "Restore the file, or run the search again with another --output."
-        ) from error
-    return _object(content, path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -52,13 +36,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path} must hold YAML; received something else ({error}). "
             "Restore the file, or run the search again with another --output."
         ) from error
-    return _object(content, path)
-
-
-def _object(content: object, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunDirectoryError(
             f"{path} must hold names and values; received {type(content).__name__}. "
             "Restore the file, or run the search again with another --output."
         )
     return content
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file under another name and rename it, so that nobody reads half of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

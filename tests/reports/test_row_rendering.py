@@ -1,0 +1,133 @@
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from neurosweep.errors import UserError
+from reports import LeaderboardRow, Stage, column_names, draw_leaderboard_svg, render_rows
+from reports.parquet import FIXED_COLUMNS
+from reports.wording import NONE, PAPER_NOTE, RANDOM_NOTE, SYNTHETIC_NOTE
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_table_fits_eighty_columns(rows: list[LeaderboardRow]):
+    text = render_rows(rows)
+    assert max(map(len, text.splitlines())) <= 80
+    first = next(line for line in text.splitlines() if line.startswith("1 "))
+    assert _words(first) == f"1 0010-ft mini_resnet 97.9 [95.2{NONE}99.1] 97.5 4/5 17 completed"
+    failed = next(line for line in text.splitlines() if "failed" in line)
+    assert _words(failed) == f"{NONE} 0008 mini_resnet {NONE} {NONE} 0/12 1 failed"
+
+
+def test_a_large_leaderboard_fits_eighty_columns_too(rows: list[LeaderboardRow]):
+    wide = replace(
+        rows[0],
+        rank=12345,
+        trial_id="trial-0123456789",
+        backbone="MobileNetV3Large",
+        weights="random",
+        seconds=123456.0,
+        epochs=100,
+        epochs_allowed=100,
+        val_accuracy=1.0,
+        test_accuracy=1.0,
+    )
+    text = render_rows([wide])
+    assert max(map(len, text.splitlines())) <= 80
+    for shown in ("12345", f"100.0 [95.2{NONE}99.1]", "100/100", "123456", "completed"):
+        assert shown in text
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_what_must_be_said_is_said(rows: list[LeaderboardRow], format: str):
+    text = _words(render_rows(rows, format))
+    for note in (SYNTHETIC_NOTE, RANDOM_NOTE, PAPER_NOTE):
+        assert note in text
+    assert "random weights)" in _words(text.replace("|", " "))
+    plain = [
+        replace(row, synthetic=False) for row in rows if row.backbone is None and row.rank == 1
+    ]
+    text = _words(render_rows(plain, format))
+    assert "Synthetic" not in text
+    assert "andom" not in text
+
+
+def test_csv_has_all_columns_and_reads_back(rows: list[LeaderboardRow]):
+    read = list(csv.DictReader(io.StringIO(render_rows(rows, "csv"))))
+    assert tuple(read[0]) == column_names(rows)
+    assert [row["trial_id"] for row in read] == [row.trial_id for row in rows]
+    assert float(read[0]["val_accuracy"]) == rows[0].val_accuracy
+    assert read[0]["synthetic"] == "true"
+    assert json.loads(read[0]["hyperparameters"]) == rows[0].hyperparameters
+    assert read[-1]["val_accuracy"] == ""
+
+
+def test_json_stands_alone_and_has_objects(rows: list[LeaderboardRow]):
+    read = json.loads(render_rows(rows, "json"))
+    assert tuple(read[0]) == FIXED_COLUMNS
+    assert read[0]["hyperparameters"] == rows[0].hyperparameters
+    assert (read[0]["rank"], read[0]["stage"], read[0]["synthetic"]) == (1, "fine_tune", True)
+    assert read[-1]["val_accuracy"] is None
+
+
+def test_markdown_is_a_table_that_markup_cannot_break(rows: list[LeaderboardRow]):
+    hostile = replace(rows[0], backbone="a|b\n<script>alert(1)</script>*x*")
+    text = render_rows([hostile], "markdown")
+    lines = text.splitlines()
+    assert lines[0].startswith("| rank | trial | model |")
+    assert len(re.findall(r"(?<!\\)\|", lines[2])) == len(re.findall(r"(?<!\\)\|", lines[0]))
+    assert "<script>" not in text
+    assert r"a\|b" in lines[2]
+
+
+def test_a_hostile_name_cannot_steer_the_terminal(rows: list[LeaderboardRow]):
+    text = render_rows([replace(rows[0], backbone="\x1b[31m[bold]red[/bold]\x07")])
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "[bold]" in text
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "json", "markdown"])
+def test_columns_are_chosen_in_order(rows: list[LeaderboardRow], format: str):
+    text = render_rows(rows, format, columns=["seed", "training/learning_rate"])
+    assert text.index("seed") < text.index("hp.training/learning")
+    assert "val_accuracy" not in text
+
+
+def test_an_unknown_column_is_refused_by_name(rows: list[LeaderboardRow]):
+    with pytest.raises(UserError, match=r"there is no 'valloss' \(nearest: val_loss\)"):
+        render_rows(rows, "csv", columns=["valloss"])
+
+
+def test_an_unknown_format_is_refused(rows: list[LeaderboardRow]):
+    with pytest.raises(UserError, match=r"takes table, csv, json, markdown; received 'jsn'.*json"):
+        render_rows(rows, "jsn")
+
+
+def test_no_row_is_said_plainly():
+    assert "No row to show" in render_rows([])
+    assert json.loads(render_rows([], "json")) == []
+    assert render_rows([], "csv").startswith("rank,tie_group,trial_id,")
+
+
+def test_an_ensemble_is_marked(rows: list[LeaderboardRow]):
+    assert "(ensemble)" in render_rows([replace(rows[1], stage=Stage.ENSEMBLE)])
+
+
+def test_the_picture_shows_the_first_rows(rows: list[LeaderboardRow], tmp_path: Path):
+    path = tmp_path / "leaderboard.svg"
+    draw_leaderboard_svg(rows, path, top=2)
+    text = path.read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "0010-ft" in text
+    assert "0004" not in text
+    assert "Synthetic data" in text
+    first = path.read_bytes()
+    draw_leaderboard_svg(rows, path, top=2)
+    assert path.read_bytes() == first
