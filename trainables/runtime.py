@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from neurosweep.errors import NeurosweepError
 
@@ -61,7 +63,6 @@ def start(runtime: Runtime) -> None:
             f"A process keeps the runtime it was started with ({_started}); received {runtime}. "
             "Start a fresh process for the other runtime."
         )
-    _quieten()
     _set_devices(runtime)
     _started = runtime
 
@@ -96,15 +97,29 @@ def numerics(*, precision: str, fused_batch_norm: bool) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _quieten() -> None:
-    """Keep TensorFlow's start-up notes off the terminal; what fails is raised all the same."""
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keep TensorFlow's start-up notes off the terminal; what fails is raised all the same.
+
+    While it is imported, TensorFlow 2.21 writes to the file descriptor itself and heeds no level.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _set_devices(runtime: Runtime) -> None:
     """Threads, GPU memory and determinism: all of it before TensorFlow's first operation."""
-    import tensorflow as tf
+    with _quiet_import():
+        import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
     try:

@@ -115,5 +115,6 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             val_loss=score.loss,
             val_accuracy=score.accuracy,
             seconds=time.perf_counter() - self._epoch_start,
-            learning_rate=float(self.model.optimizer.learning_rate),
+            # Keras holds it in float32: without the digits beyond its precision.
+            learning_rate=float(f"{float(self.model.optimizer.learning_rate):.7g}"),
         )

@@ -1,0 +1,87 @@
+import subprocess
+import sys
+
+import pytest
+
+import trainables
+from neurosweep.errors import NeurosweepError
+from trainables import Runtime, start
+from trainables.runtime import current_runtime, numerics
+
+
+def test_starting_again_with_the_same_runtime_is_fine():
+    start(Runtime(threads=1))
+    assert current_runtime() == Runtime(threads=1)
+
+
+def test_another_runtime_needs_a_fresh_process():
+    with pytest.raises(NeurosweepError, match="Start a fresh process"):
+        start(Runtime(threads=2))
+
+
+def test_what_needs_tensorflow_says_that_start_comes_first(monkeypatch):
+    monkeypatch.setattr("trainables.runtime._started", None)
+    with pytest.raises(NeurosweepError, match=r"Call trainables\.start"):
+        current_runtime()
+
+
+def test_starting_after_an_operation_is_refused(monkeypatch):
+    import tensorflow as tf
+
+    tf.constant(1)
+    monkeypatch.setattr("trainables.runtime._started", None)
+    with pytest.raises(NeurosweepError, match="has run one already"):
+        start(Runtime(threads=3))
+    with pytest.raises(NeurosweepError):
+        current_runtime()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 0}, "at least 1 thread; received 0"),
+        ({"threads": 1, "precision": "float16"}, "received 'float16'"),
+    ],
+)
+def test_values_out_of_bounds_are_refused(options, message):
+    with pytest.raises(NeurosweepError, match=message):
+        Runtime(**options)
+
+
+def test_threads_determinism_and_policy_reach_tensorflow():
+    import keras
+    import tensorflow as tf
+
+    assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+    assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+    with numerics(precision="mixed_bfloat16", fused_batch_norm=True):
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_importing_the_room_loads_no_tensorflow():
+    code = (
+        "import sys, trainables, trainables.recipe, trainables.results, trainables.runtime; "
+        "print([m for m in ('tensorflow', 'keras', 'ray') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_starting_writes_nothing_to_the_terminal():
+    code = (
+        "import trainables; trainables.start(trainables.Runtime(threads=1)); "
+        "import tensorflow as tf; tf.constant(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("name", trainables.__all__)
+def test_every_public_name_is_there_and_is_no_module(name):
+    assert type(getattr(trainables, name)).__name__ != "module"
+
+
+def test_an_unknown_name_is_no_attribute():
+    with pytest.raises(AttributeError, match="has no attribute 'train_all'"):
+        _ = trainables.train_all
