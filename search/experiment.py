@@ -164,6 +164,10 @@ class Final(_Section):
         return self
 
 
+def _all_families() -> dict[str, dict[str, Any]]:
+    return {name: {} for name in FAMILY_NAMES}
+
+
 class Experiment(_Section):
     """One experiment file, checked. Equal files give equal experiments.
 
@@ -173,10 +177,8 @@ class Experiment(_Section):
 
     name: str = Field(default="search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     data: Data = Data()
-    families: dict[str, dict[str, Any]] = Field(
-        default_factory=lambda: {name: {} for name in FAMILY_NAMES}
-    )
-    training: dict[str, Any] = Field(default_factory=dict)
+    families: dict[str, dict[str, Any]] = Field(default_factory=_all_families)
+    training: dict[str, Any] = Field(default_factory=lambda: {"epochs": 30})
     search: SearchSettings = SearchSettings()
     resources: Resources = Resources()
     final: Final = Final()

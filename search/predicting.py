@@ -37,7 +37,7 @@ def predict_files(run: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
         chunk = files[start : start + _IMAGES_AT_ONCE]
         probabilities = trainables.predict(winner, [_read(file) for file in chunk])
         for file, row in zip(chunk, probabilities, strict=True):
-            shares = {name: float(share) for name, share in zip(winner.labels, row, strict=True)}
+            shares = {name: float(share) for name, share in zip(winner.classes, row, strict=True)}
             rows.append({"file": str(file), "class": max(shares, key=shares.__getitem__), **shares})
     return rows
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,9 +56,10 @@ def load_weights(run: RunDirectory, trial_id: str) -> Weights:
     """
     path = run.path / "trials" / trial_id / "weights.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return [archive[f"arr_{index}"] for index in range(len(archive.files))]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise RunDirectoryError(
             f"the weights of {trial_id} in {path} cannot be read ({error}); train it again with "
             f"`neurosweep rerun {run.path} --trial {trial_id}`"

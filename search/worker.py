@@ -90,7 +90,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         """Whether at least half of the next epoch would lie before the deadline."""
         if self._deadline is None or self._last_epoch is None:
             return True
-        return time.monotonic() + self._last_epoch["seconds"] / 2 < self._deadline
+        return bool(time.monotonic() + self._last_epoch["seconds"] / 2 < self._deadline)
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
         allowed = int(self._assignment["recipe"]["epochs"])
@@ -106,9 +106,11 @@ def _light(result: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(result).items() if name != "weights"}
 
 
-@ray.remote  # type: ignore[untyped-decorator, unused-ignore]
 class StageWorker:
-    """Runs the stages around the search on a worker, one task after another in a warm child."""
+    """Runs the stages around the search on a worker, one task after another in a warm child.
+
+    A plain class, so that its type is known; `ray.remote(StageWorker)` makes the actor.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         """Keeps the runtime; the child process starts with the first task."""

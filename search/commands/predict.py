@@ -97,7 +97,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*[Text(name) for name in rows[0]], box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
         cells = (f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values())
         table.add_row(*[Text(cell) for cell in cells])

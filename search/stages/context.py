@@ -76,9 +76,8 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
     def __init__(self, runtime: Runtime, resources: Mapping[str, float]) -> None:
         """Asks Ray for a worker with the resources of one trial."""
-        self._actor = StageWorker.options(
-            num_cpus=resources["CPU"], num_gpus=resources["GPU"]
-        ).remote(runtime)
+        actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
+        self._actor = actor.remote(runtime)
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # the cluster may be gone already

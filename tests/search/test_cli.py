@@ -1,0 +1,189 @@
+"""Wrong use and bad input: a message that says what to do, and the right exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from search.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small valid data folder, one class of which can be taken away."""
+    rng = np.random.default_rng(0)
+    for part, count in (("Training", 6), ("Testing", 2)):
+        for label in ("glioma", "notumor"):
+            place = tmp_path / "data" / part / label
+            place.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 255, (32, 32), np.uint8)
+                Image.fromarray(pixels).save(place / f"{number}.png")
+    return tmp_path / "data"
+
+
+def said(capsys) -> str:
+    return capsys.readouterr().err
+
+
+def search(*words) -> int:
+    return main(["search", "--dry-run", *map(str, words)])
+
+
+def test_no_such_data_folder(capsys, tmp_path):
+    assert search("--data", tmp_path / "absent") == 2
+    assert "absent; name an existing one with --data DIR" in said(capsys)
+
+
+def test_a_folder_without_images(capsys, tmp_path):
+    for part in ("Training", "Testing"):
+        for label in ("glioma", "notumor"):
+            (tmp_path / part / label).mkdir(parents=True)
+    assert search("--data", tmp_path) == 2
+    assert "no image" in said(capsys).lower()
+
+
+def test_one_class_only(capsys, folder):
+    import shutil
+
+    for part in ("Training", "Testing"):
+        shutil.rmtree(folder / part / "notumor")
+    assert search("--data", folder) == 2
+    assert "two classes" in said(capsys).lower()
+
+
+def test_classes_that_differ_between_the_parts(capsys, folder):
+    (folder / "Testing" / "glioma").rename(folder / "Testing" / "pituitary")
+    assert search("--data", folder) == 2
+    message = said(capsys)
+    assert "glioma" in message
+    assert "pituitary" in message
+
+
+def test_a_good_folder_is_described(capsys, folder):
+    assert search("--data", folder) == 0
+    shown = capsys.readouterr().out
+    assert f"16 images in {folder} of glioma, notumor" in shown
+    assert "RANDOM, as asked" in shown
+
+
+def test_a_text_file_among_the_images_is_counted_and_named(capsys, folder):
+    (folder / "Training" / "glioma" / "note.jpg").write_text("not a picture")
+    assert search("--data", folder) == 0
+    assert "1 unreadable left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["absent.yaml"], "there is no experiment file absent.yaml"),
+        (["--set", "search.trails=3"], "search.trails: unknown key; did you mean `trials`?"),
+        (["--set", "search.trials=many"], "search.trials: "),
+        (["--set", "families.mini_resnet={filters: {min: 9, max: 3}}"], "filters"),
+        (["--set", "families.mini_resnet={filtres: 9}"], "filtres"),
+        (["--set", "families.transfer.backbones=[ResNet51]"], "ResNet51"),
+        (["--time-budget", "soon"], "a duration is a number"),
+        (["--trials", "0"], "search.trials: "),
+    ],
+)
+def test_experiments_that_cannot_be(capsys, folder, words, message):
+    assert search("--data", folder, *words) == 2
+    assert message in said(capsys)
+
+
+@pytest.mark.parametrize("words", [[], ["serch"], ["search", "--workers", "two"], ["data"]])
+def test_wrong_use_ends_with_usage_and_exit_code_two(capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: neurosweep" in said(capsys)
+
+
+def test_help_and_version(capsys):
+    for words in (["--help"], ["--version"], ["search", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+    assert "EXPERIMENT.yaml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["leaderboard", "absent"],
+        ["report", "absent"],
+        ["rerun", "absent"],
+        ["predict", "absent", __file__],
+        ["search", "--resume", "--output", "absent"],
+    ],
+)
+def test_what_is_no_run_directory(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert "run directory" in said(capsys)
+
+
+def test_resume_without_any_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", "--resume"]) == 2
+    assert "there is no run below" in said(capsys)
+
+
+def test_resume_does_not_take_another_experiment(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", "other.yaml", "--resume"]) == 2
+    assert "--resume goes on with the experiment that the run began with" in said(capsys)
+
+
+def test_images_to_predict_must_exist(capsys, tmp_path):
+    assert main(["predict", str(tmp_path), str(tmp_path / "absent.png")]) == 2
+    assert "there is no image or folder" in said(capsys)
+    assert main(["predict", str(tmp_path), str(tmp_path)]) == 2
+    assert "no image in" in said(capsys)
+    assert main(["predict", str(tmp_path), __file__, "--format", "parquet"]) == 2
+    assert "name it with --output FILE" in said(capsys)
+
+
+def test_spaces_as_json(capsys):
+    assert main(["spaces", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["name"].partition("/")[0] for row in rows} == {
+        "family",
+        "plain_cnn",
+        "mini_vgg",
+        "mini_resnet",
+        "transfer",
+        "training",
+    }
+
+
+def test_spaces_of_one_family_as_a_table(capsys):
+    assert main(["spaces", "--family", "mini_resnet"]) == 0
+    shown = capsys.readouterr().out
+    assert "mini_resnet/stem" in shown
+    assert "plain_cnn/" not in shown
+
+
+def test_python_dash_m_search_is_the_same_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "search", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.startswith("neurosweep ")
+
+
+def test_wrong_use_is_reported_before_anything_heavy_is_loaded():
+    code = (
+        "import sys\nfrom search.cli import main\n"
+        "code = main(['leaderboard', 'absent'])\n"
+        "print(code, [m for m in ('ray', 'tensorflow', 'plotly', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 []"

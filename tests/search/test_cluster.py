@@ -1,0 +1,29 @@
+import pytest
+
+from neurosweep.errors import NeurosweepError
+from search.cluster import Capacity, plan_workers
+from search.experiment import Resources
+
+
+@pytest.mark.parametrize(
+    ("resources", "capacity", "workers", "each"),
+    [
+        ({}, (2, 0), 2, {"CPU": 1.0, "GPU": 0.0}),
+        ({"cpus_per_trial": 2}, (5, 0), 2, {"CPU": 2.0, "GPU": 0.0}),
+        ({"workers": 1}, (8, 0), 1, {"CPU": 1.0, "GPU": 0.0}),
+        ({"workers": 99}, (4, 0), 4, {"CPU": 1.0, "GPU": 0.0}),
+        ({"cpus_per_trial": 4}, (32, 4), 4, {"CPU": 4.0, "GPU": 1.0}),
+        ({"gpus_per_trial": 0.25}, (32, 2), 8, {"CPU": 1.0, "GPU": 0.25}),
+        ({"gpus_per_trial": 0}, (4, 1), 4, {"CPU": 1.0, "GPU": 0.0}),
+        ({"gpus_per_trial": 1 / 3}, (16, 1), 3, {"CPU": 1.0, "GPU": 1 / 3}),
+    ],
+)
+def test_workers_fill_what_is_scarce(resources, capacity, workers, each):
+    cpus, gpus = capacity
+    planned = plan_workers(Resources(**resources), Capacity(cpus=cpus, gpus=gpus))
+    assert planned == (workers, each)
+
+
+def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
+    with pytest.raises(NeurosweepError, match="needs 1 CPUs and 2 GPUs, the cluster has 8 and 1"):
+        plan_workers(Resources(gpus_per_trial=2), Capacity(cpus=8, gpus=1))

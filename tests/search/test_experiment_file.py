@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import spaces
+from neurosweep.errors import ExperimentError
+from search.experiment import FAMILY_NAMES, Experiment, seconds_of
+from search.experiment_file import load_experiment, override_experiment, parse_experiment
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+def parsed(text: str, *overrides: str) -> Experiment:
+    return parse_experiment(text, source="given.yaml", overrides=overrides)
+
+
+def test_families_of_experiments_are_those_of_spaces():
+    assert set(FAMILY_NAMES) == set(spaces.FAMILIES)
+
+
+def test_an_empty_file_gives_the_defaults():
+    experiment = parsed("")
+    assert experiment == Experiment()
+    assert set(experiment.families) == set(FAMILY_NAMES)
+    assert experiment.search.trials == 60
+    assert experiment.epochs == 30
+
+
+def test_demo_is_embedded_with_random_weights_and_one_small_backbone():
+    demo = load_experiment(None)
+    assert demo.name == "demo"
+    assert set(demo.families) == set(FAMILY_NAMES)
+    assert demo.transfer is not None
+    assert demo.transfer.weights == "random"
+    assert demo.transfer.backbones == ("MobileNetV2",)
+
+
+@pytest.mark.parametrize("name", ["brain_mri.yaml", "brain_mri_small.yaml"])
+def test_experiments_of_the_repository_declare_a_space(name):
+    from search.assignment import Plan
+
+    experiment = load_experiment(EXPERIMENTS / name)
+    space = Plan(experiment=experiment, classes=("a", "b")).space()
+    assert spaces.describe(space)
+
+
+def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
+    reference = load_experiment(EXPERIMENTS / "brain_mri.yaml")
+    laptop = load_experiment(EXPERIMENTS / "brain_mri_small.yaml")
+    assert reference.transfer is not None
+    assert reference.transfer.weights == "imagenet"
+    assert reference.data.image_size == 150
+    assert laptop.transfer is None
+    assert laptop.data.image_size == 96
+    assert not laptop.search.papers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seach: {trials: 3}", r"seach: unknown key; did you mean `search`\?"),
+        ("search: {trails: 3}", r"search\.trails: unknown key; did you mean `trials`\?"),
+        ("data: {zzz: 1}", r"data\.zzz: unknown key; known here are color, "),
+        ("data: {image_size: big}", r"data\.image_size: .*integer.*received 'big'"),
+        ("data: {image_size: 8}", r"data\.image_size: .*greater than or equal to 16"),
+        ("search: {trials: -1}", r"search\.trials: .*received -1"),
+        ("search: {trials: null}", "a search needs an end"),
+        ("search: {time_budget: soon}", "a duration is a number with a unit s, m, h or d"),
+        ("families: {resnet: {}}", "unknown family 'resnet'; families are plain_cnn"),
+        ("families: {}", "name at least one family"),
+        ("families: {transfer: {keep: 0}}", "keep"),
+        ("training: {epochs: 0}", "`training.epochs` is a whole number from 1 to 10000"),
+        ("training: {epochs: yes}", "`training.epochs` is a whole number"),
+        ("name: ../up", "name: "),
+        ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
+        ("data: {leaks: drop}", "`data.leaks` is not available yet"),
+        ("search: {repeats: 3}", "`search.repeats` is not available yet"),
+        ("resources: {workers: 0}", "`resources.workers` is at least 1; received 0"),
+        ("- a\n- b", "must be a mapping of keys"),
+        ("a: [", "not readable as YAML"),
+        ("a: !!python/object/apply:os.system ['true']", "not readable as YAML"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(text, message):
+    with pytest.raises(ExperimentError, match=message):
+        parsed(text)
+
+
+def test_an_upside_down_range_is_refused_before_anything_runs():
+    from neurosweep.errors import SpaceError
+    from search.assignment import Plan
+
+    experiment = parsed("families: {mini_resnet: {filters: {min: 64, max: 16}}}")
+    with pytest.raises(SpaceError, match="filters"):
+        Plan(experiment=experiment, classes=("a", "b")).space()
+
+
+def test_set_changes_one_value_and_makes_sections_on_the_way():
+    experiment = parsed("name: x", "search.trials=7", "data.image_size=64", "training.epochs=3")
+    assert experiment.search.trials == 7
+    assert experiment.data.image_size == 64
+    assert experiment.epochs == 3
+
+
+@pytest.mark.parametrize("override", ["search.trials", "=3", "search..trials=3", ""])
+def test_set_needs_a_path_and_a_value(override):
+    with pytest.raises(ExperimentError, match=r"--set takes key\.path=value"):
+        parsed("name: x", override)
+
+
+def test_set_does_not_make_a_section_of_a_value():
+    with pytest.raises(ExperimentError, match="holds a value, not a section"):
+        parsed("name: x", "name.first=y")
+
+
+def test_set_refuses_unknown_keys_too():
+    with pytest.raises(
+        ExperimentError, match=r"search\.trails: unknown key; did you mean `trials`"
+    ):
+        parsed("name: x", "search.trails=3")
+
+
+def test_a_resumed_experiment_survives_its_record():
+    experiment = parsed("families: {transfer: {weights: random}}\nsearch: {time_budget: 90s}")
+    again = override_experiment(experiment, ["search.trials=9"])
+    assert again.search.trials == 9
+    assert again.search.time_budget == 90.0
+    assert again.families == experiment.families
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ExperimentError, match="there is no experiment file .*absent.yaml"):
+        load_experiment(tmp_path / "absent.yaml")
+
+
+def test_a_binary_or_huge_file_is_refused(tmp_path):
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ExperimentError, match="not UTF-8"):
+        load_experiment(binary)
+    huge = tmp_path / "huge.yaml"
+    huge.write_bytes(b"#" * 1_000_001)
+    with pytest.raises(ExperimentError, match="larger than 1000000 bytes"):
+        load_experiment(huge)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("2d", 172_800), ("45", 45), (20, 20), (0.5, 0.5)],
+)
+def test_durations(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-3m", "0", "nan", "inf", "3x", "1h30m"])
+def test_durations_that_cannot_be(text):
+    with pytest.raises(ValueError, match="a duration is"):
+        seconds_of(text)
+
+
+@given(st.floats(min_value=0.001, max_value=1e6))
+def test_a_duration_in_minutes_is_sixty_times_its_seconds(value):
+    assert seconds_of(f"{value!r}m") == pytest.approx(60 * seconds_of(f"{value!r}s"))

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from test_display import record
+
+from neurosweep.errors import RunDirectoryError
+from reports import Status
+from search.run_directory import RunDirectory
+from search.weights_kept import best_first, finalists_of, load_weights, save_weights
+
+
+def test_weights_come_back_as_they_went_in(tmp_path):
+    weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.float32(2.5).reshape(())]
+    with RunDirectory.create(tmp_path / "run", {}) as run:
+        save_weights(run, "t0000", weights)
+        for before, after in zip(weights, load_weights(run, "t0000"), strict=True):
+            assert after.dtype == before.dtype
+            np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"not an archive"])
+def test_damaged_weights_are_named_with_the_way_to_have_them_again(tmp_path, content):
+    with RunDirectory.create(tmp_path / "run", {}) as run:
+        run.trial("t0000")
+        run.write("trials/t0000/weights.npz", content)
+        with pytest.raises(RunDirectoryError, match="weights of t0000 .* cannot be read.*rerun"):
+            load_weights(run, "t0000")
+
+
+def test_the_best_come_first_and_ties_go_to_the_lower_loss_then_the_earlier():
+    from dataclasses import replace
+
+    a = replace(record(0, Status.COMPLETED, 0.9, ""), val_loss=0.4)
+    b = replace(record(1, Status.COMPLETED, 0.9, ""), val_loss=0.3)
+    c = replace(record(2, Status.COMPLETED, 0.9, ""), val_loss=0.3)
+    d = record(3, Status.PRUNED, 0.99, "")
+    assert [r.trial_id for r in best_first([d, c, a, b])] == ["t0001", "t0002", "t0000"]
+
+
+def test_finalists_have_the_best_of_each_family():
+    from dataclasses import replace
+
+    good = [record(n, Status.COMPLETED, 0.9 - n / 100, "") for n in range(3)]
+    other = replace(record(9, Status.COMPLETED, 0.1, ""), family="mini_vgg")
+    assert [r.trial_id for r in finalists_of([other, *good], 2)] == ["t0000", "t0001", "t0009"]
