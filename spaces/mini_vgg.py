@@ -61,8 +61,8 @@ def _default_ranges(task: Task) -> dict[str, Range]:
             values=_FILTERS[step], default=_PAPER_FILTERS.get(step, 256), limits=(1, 1024)
         )
     return ranges | {
-        "hidden_1": width,
-        "hidden_2": width,
+        "hidden_width_1": width,
+        "hidden_width_2": width,
         "dropout": Real(low=0.0, high=0.6, default=0.0, limits=(0.0, 0.95)),
         "batch_norm": flag(default=False),
     }
@@ -83,7 +83,7 @@ def declare(hp: keras_tuner.HyperParameters, task: Task, ranges: Mapping[str, An
     for step in range(1, max(depths) + 1):
         with when(hp, "blocks", [depth for depth in depths if depth >= step], depths):
             declare_range(hp, f"filters_{step}", chosen[f"filters_{step}"])
-    for name in ("hidden_1", "hidden_2", "dropout", "batch_norm"):
+    for name in ("hidden_width_1", "hidden_width_2", "dropout", "batch_norm"):
         declare_range(hp, name, chosen[name])
 
 
@@ -94,8 +94,8 @@ def papers(task: Task) -> tuple[dict[str, Value], ...]:
         "family": "mini_vgg",
         "mini_vgg/blocks": 3,
         "mini_vgg/convs": 2,
-        "mini_vgg/hidden_1": 512,
-        "mini_vgg/hidden_2": 512,
+        "mini_vgg/hidden_width_1": 512,
+        "mini_vgg/hidden_width_2": 512,
         "mini_vgg/dropout": 0.0,
         "mini_vgg/batch_norm": False,
     }

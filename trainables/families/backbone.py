@@ -39,6 +39,7 @@ def attach_backbone(record: BackboneRecord, scaled: Tensor, *, weights: str) -> 
     backbone = _construct(record, scaled)
     if weights not in ("random", "none"):
         _load(backbone, record, weights_path(record, weights))
+    _scale_in_float32(backbone)
     _standardise_inside(backbone)
     _freeze(backbone)
     return backbone.outputs[0]
@@ -86,6 +87,13 @@ def _standardise_inside(backbone: keras.Model) -> None:
         variance = np.square(IMAGENET_DEVIATION)
         layer.set_weights([np.array(IMAGENET_MEAN), variance, np.array(0)])
         layer.finalize_state()
+
+
+def _scale_in_float32(backbone: keras.Model) -> None:
+    """Networks that scale pixels inside do so in float32 too, as our own scaling does."""
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
+            layer.dtype_policy = "float32"
 
 
 def _inner_normalizations(backbone: keras.Model) -> list[Any]:

@@ -36,7 +36,7 @@ class MiniVGG(Family):
             features = hidden(
                 features,
                 f"hidden{step}",
-                width=settings.whole(f"hidden_{step}"),
+                width=settings.whole(f"hidden_width_{step}"),
                 dropout=settings.real("dropout"),
             )
         return keras.Model(images, softmax(features, len(self.task.classes)), name="mini_vgg")

@@ -78,6 +78,61 @@ def test_fused_and_stock_networks_exchange_weights():
     np.testing.assert_allclose(stock(images), fused(images), atol=1e-6)
 
 
+def backbone(name, *, preprocessing="native", size=32):
+    hp = keras_tuner.HyperParameters()
+    hp.values = {
+        "transfer/backbone": name,
+        "transfer/dropout": 0.0,
+        "transfer/width": 8,
+        "transfer/activation": "relu",
+    }
+    task = Task(image_size=size, channels=3, classes=("a", "b"))
+    return Transfer(task, weights="random", preprocessing=preprocessing).build(hp)
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
+def test_unit_preprocessing_feeds_every_backbone_zero_to_one(name):
+    """The native network sees x / 255 as the unit network sees x."""
+    native, unit = backbone(name), backbone(name, preprocessing="unit")
+    unit.set_weights(native.get_weights())
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    features = [keras.Model(one.input, one.get_layer("head_pool").output) for one in (native, unit)]
+    got = np.asarray(features[1](pixels))
+    scale = np.abs(got).max()  # features of random weights are tiny
+    assert not np.allclose(features[0](pixels) / scale, got / scale, atol=1e-2)
+    # What the backbone itself is fed: MobileNetV2 takes -1 to 1, EfficientNet scales inside.
+    as_native = pixels / 255 if name == "EfficientNetB0" else (pixels / 255 + 1) * 127.5
+    np.testing.assert_allclose(features[0](as_native) / scale, got / scale, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["MobileNetV3Large", "EfficientNetB0"])
+def test_scaling_inside_a_backbone_stays_in_float32_under_mixed_precision(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = backbone(name)
+    finally:
+        keras.config.set_dtype_policy(before)
+    plain = backbone(name)
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    scaled = []
+    for model in (mixed, plain):
+        inner = [
+            layer
+            for layer in model.layers
+            if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        ]
+        values = pixels
+        for layer in inner:
+            values = layer(values)
+        scaled.append(values)
+    assert scaled[0].dtype == "float32"
+    np.testing.assert_array_equal(scaled[0], scaled[1])
+    probabilities = mixed(pixels)
+    assert probabilities.dtype == "float32"
+    np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, atol=1e-6)
+
+
 def test_an_unknown_preprocessing_is_refused():
     with pytest.raises(SpaceError, match=r"\['native', 'unit'\], received 'raw'"):
         Transfer(TASK, weights="random", preprocessing="raw")
