@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spaces.families import FAMILIES
     from spaces.family import FamilySpace
     from spaces.joint import declare_family, declare_space
-    from spaces.papers import paper_configurations
+    from spaces.papers import left_open_by_papers, paper_configurations
     from spaces.storage import load_space, save_space
     from spaces.transfer import selected_backbones
 
@@ -33,6 +33,7 @@ __all__ = [
     "declare_space",
     "describe",
     "hyperparameters",
+    "left_open_by_papers",
     "load_space",
     "optuna_params",
     "paper_configurations",
@@ -49,6 +50,7 @@ _HOMES = {
     "declare_space": "spaces.joint",
     "describe": "spaces.description",
     "hyperparameters": "spaces.configuration",
+    "left_open_by_papers": "spaces.papers",
     "load_space": "spaces.storage",
     "optuna_params": "spaces.bridge",
     "paper_configurations": "spaces.papers",

@@ -12,11 +12,21 @@ from spaces.task import Task, Value
 from spaces.training import OPEN_IN_PAPERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import keras_tuner
 
-__all__ = ["paper_configurations"]
+__all__ = ["left_open_by_papers", "paper_configurations"]
+
+# What the papers' texts and tables say themselves. Strides of plain_cnn follow from the sizes of
+# its feature maps. Everything else in a paper's configuration is ours.
+_GIVEN = (
+    *("plain_cnn/blocks", "plain_cnn/filters_", "plain_cnn/stride_", "plain_cnn/pool_"),
+    *("plain_cnn/fc_layers", "mini_vgg/blocks", "mini_vgg/convs", "mini_vgg/filters_"),
+    *("mini_vgg/hidden_width_", "mini_resnet/stages", "mini_resnet/blocks_"),
+    *("family", "training/optimizer", "training/augmentation"),
+)
+_GIVEN_VALUES = {"transfer/backbone": "ResNet50V2"}  # the one backbone that paper A names
 
 _TITLES = {
     "plain_cnn": "paper B: 5-Conv CNN",
@@ -45,6 +55,23 @@ def paper_configurations(
             if _fits(configuration, space):
                 found.append((_title(configuration), configuration))
     return found
+
+
+def left_open_by_papers(configuration: Mapping[str, Value]) -> tuple[str, ...]:
+    """Names of the hyperparameters whose values in a paper's configuration are ours.
+
+    Args:
+        configuration: As `paper_configurations` gives it.
+
+    Example:
+        >>> left_open_by_papers({"family": "mini_vgg", "mini_vgg/dropout": 0.0})
+        ('mini_vgg/dropout',)
+    """
+    return tuple(
+        name
+        for name, value in configuration.items()
+        if not name.startswith(_GIVEN) and _GIVEN_VALUES.get(name) != value
+    )
 
 
 def _title(configuration: dict[str, Value]) -> str:

@@ -64,3 +64,36 @@ def test_what_the_papers_leave_open_follows_the_experiment(task):
     assert configuration["training/patience"] == 2
     assert configuration["training/batch_size"] == 64
     assert configuration["training/learning_rate"] == 0.003
+
+
+@pytest.mark.parametrize(
+    ("paper", "ours"),
+    [
+        ("paper B: Mini-VGGNet", {"mini_vgg/dropout", "mini_vgg/batch_norm"}),
+        (
+            "paper B: Mini-ResNet",
+            {
+                *("mini_resnet/stem_filters", "mini_resnet/stem_kernel", "mini_resnet/kernel_1"),
+                *("mini_resnet/stem_stride", "mini_resnet/stem_pool", "mini_resnet/filters_1"),
+            },
+        ),
+        (
+            "paper A: ResNet50V2",
+            {"transfer/dropout", "transfer/width", "transfer/activation"},
+        ),
+        (
+            "paper A: VGG16",
+            {"transfer/backbone", "transfer/dropout", "transfer/width", "transfer/activation"},
+        ),
+    ],
+)
+def test_what_the_papers_leave_open_is_named(task, paper, ours):
+    training = {
+        "training/learning_rate",
+        "training/schedule",
+        "training/batch_size",
+        "training/weight_decay",
+        "training/label_smoothing",
+        "training/patience",
+    }
+    assert set(spaces.left_open_by_papers(papers(task, ALL)[paper])) == ours | training
