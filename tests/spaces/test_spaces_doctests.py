@@ -25,6 +25,6 @@ def test_the_pages_example_of_narrowing_can_be_declared(task):
     space = spaces.declare_space(task, narrowings["families"], narrowings["training"])
     ranges = {row["name"]: row["range"] for row in spaces.describe(space)}
     assert ranges["plain_cnn/filters_1"] == "16, 24, 32"
-    assert ranges["mini_resnet/filters_4"] == "64"
+    assert ranges["mini_resnet/filters_2"] == "32, 64"
     assert ranges["transfer/backbone"] == "ResNet50V2, VGG16"
     assert ranges["training/optimizer"] == "adam, sgd"

@@ -37,7 +37,7 @@ def attach_backbone(record: BackboneRecord, scaled: Tensor, *, weights: str) -> 
         WeightsError: The weights are missing or do not fit.
     """
     backbone = _construct(record, scaled)
-    if weights not in ("random", "none"):
+    if weights != "random":
         _load(backbone, record, weights_path(record, weights))
     _scale_in_float32(backbone)
     _standardise_inside(backbone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from neurosweep.errors import SpaceError
+from neurosweep.errors import SpaceError, WeightsError
 from spaces import BACKBONES, BackboneRecord, Task
 from trainables.families.backbone import attach_backbone
 from trainables.families.family import Family, Settings, softmax
@@ -33,6 +33,11 @@ class Transfer(Family):
             raise SpaceError(
                 f"A backbone's preprocessing is one of {list(_PREPROCESSINGS)}, received "
                 f"{preprocessing!r}. Correct families.transfer.preprocessing."
+            )
+        if weights == "none":
+            raise WeightsError(
+                "A backbone has weights: imagenet, a folder of Keras' own files, or random, which "
+                "must be asked for by name; received none. Set families.transfer.weights."
             )
         super().__init__(task, weights=weights, preprocessing=preprocessing)
 

@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 import spaces
-from neurosweep.errors import SpaceError
+from neurosweep.errors import SpaceError, WeightsError
 from spaces import Task
 from trainables.families import FAMILIES, Transfer
 from trainables.layers import FusedBatchNormalization, fused_batch_norm
@@ -136,6 +136,11 @@ def test_scaling_inside_a_backbone_stays_in_float32_under_mixed_precision(name):
 def test_an_unknown_preprocessing_is_refused():
     with pytest.raises(SpaceError, match=r"\['native', 'unit'\], received 'raw'"):
         Transfer(TASK, weights="random", preprocessing="raw")
+
+
+def test_a_backbone_without_any_weights_is_refused():
+    with pytest.raises(WeightsError, match="random, which must be asked for by name"):
+        Transfer(TASK, weights="none")
 
 
 @pytest.mark.parametrize(
