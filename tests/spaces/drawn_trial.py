@@ -9,10 +9,10 @@ class DrawnTrial:
         self.params = {}
         self.user_attrs = {}
 
-    def suggest_int(self, name, low, high, *, step=1, log=False):  # noqa: ARG002  # Optuna's signature
+    def suggest_int(self, name, low, high, *, step=1, log=False):  # Optuna's signature
         return self._note(name, low + step * self._data.draw(st.integers(0, (high - low) // step)))
 
-    def suggest_float(self, name, low, high, *, log=False):  # noqa: ARG002  # Optuna's signature
+    def suggest_float(self, name, low, high, *, log=False):  # Optuna's signature
         return self._note(name, self._data.draw(st.floats(low, high)))
 
     def suggest_categorical(self, name, choices):
