@@ -76,6 +76,8 @@ class Bench:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
+        # TensorFlow traces a step twice if variables come to life in it.
+        model.optimizer.build(model.trainable_variables)
         return model
 
     def score(self) -> Score:

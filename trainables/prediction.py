@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError, RunDirectoryError
+from scans.decode import MAX_PIXELS
 
 __all__ = ["Winner", "load_winner", "predict"]
 
-# Larger than any scanner's slice or photo; in float32 inside the model it takes 12 bytes a pixel.
-_LARGEST_IMAGE = 64_000_000  # pixels
 _PIXELS_AT_ONCE = 4_000_000
 _IMAGES_AT_ONCE = 64
 
@@ -96,8 +95,8 @@ def _check(image: NDArray[np.uint8]) -> None:
             "An image is uint8 of shape (height, width, 3); received "
             f"{image.dtype} of shape {image.shape}. Decode it with scans.decode in rgb."
         )
-    if pixels > _LARGEST_IMAGE:
+    if pixels > MAX_PIXELS:
         raise DataError(
-            f"An image has at most {_LARGEST_IMAGE:,} pixels; received {image.shape[0]} by "
+            f"An image has at most {MAX_PIXELS:,} pixels; received {image.shape[0]} by "
             f"{image.shape[1]}. Make it smaller first."
         )

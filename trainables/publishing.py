@@ -23,6 +23,8 @@ __all__ = ["export_winner", "read_config"]
 # exact in float32, so the model's grey equals Pillow's to the last bit.
 _GREY_WEIGHTS = (19595.0, 38470.0, 7471.0)
 _GREY_UNIT = 65536.0
+# Resized values are read in steps of 1/4096: coarser than float32 sums, finer than most values lie.
+_FRACTIONS = 4096.0
 
 
 def export_winner(
@@ -89,7 +91,8 @@ def _published(recipe: Recipe, core: keras.Model, statistics: Statistics) -> ker
     images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
     if recipe.task.channels == 1:
         images = _grey(images)
-    for layer in [*_resizing(recipe.task.image_size), *scaling_layers(recipe, statistics)]:
+    images = _resize(images, recipe.task.image_size)
+    for layer in scaling_layers(recipe, statistics):
         images = layer(images)
     return keras.Model(photos, core(images), name=recipe.family)
 
@@ -101,19 +104,21 @@ def _grey(images: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.floor(halve(keras.ops.sum(weigh(images), axis=-1, keepdims=True)))
 
 
-def _resizing(image_size: int) -> list[keras.layers.Layer]:
-    """The resize of `scans.decode`: antialiased, then whole numbers of 0 to 255."""
-    return [
-        keras.layers.Resizing(
-            image_size,
-            image_size,
-            interpolation="bilinear",
-            antialias=True,
-            name="resize",
-            dtype="float32",
-        ),
-        lambda images: keras.ops.clip(keras.ops.round(images), 0.0, 255.0),
-    ]
+def _resize(images: keras.KerasTensor, image_size: int) -> keras.KerasTensor:
+    """The resize of `scans.decode`: antialiased, then whole numbers of 0 to 255.
+
+    Not the layer of Keras 3.15: called without `training`, it takes that for True and puts every
+    layer behind it into training mode, batch norm above all.
+    """
+    resized = keras.ops.image.resize(
+        images, (image_size, image_size), interpolation="bilinear", antialias=True
+    )
+    # Pillow sums in double precision and meets exact halves, which are frequent; TensorFlow misses
+    # them by some 1e-5 and would round half of them the other way. So halves are restored first.
+    finer = keras.layers.Rescaling(_FRACTIONS, name="to_fractions", dtype="float32")
+    coarser = keras.layers.Rescaling(1 / _FRACTIONS, name="from_fractions", dtype="float32")
+    exact = coarser(keras.ops.round(finer(resized)))
+    return keras.ops.clip(keras.ops.round(exact), 0.0, 255.0)
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,10 @@ def start(runtime: Runtime) -> None:
             "Start a fresh process for the other runtime."
         )
     _set_devices(runtime)
+    # What the libraries hold lives as long as the process: collections between two trials
+    # need not walk through it (0.2 s each).
+    gc.collect()
+    gc.freeze()
     _started = runtime
 
 
@@ -119,6 +124,7 @@ def _quiet_import() -> Iterator[None]:
 def _set_devices(runtime: Runtime) -> None:
     """Threads, GPU memory and determinism: all of it before TensorFlow's first operation."""
     with _quiet_import():
+        import keras  # noqa: F401  # brings everything that a trial will need
         import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")

@@ -62,7 +62,7 @@ def test_it_goes_on_at_the_plans_constant_rate(tuned):
 
 
 def test_it_can_be_stopped(recipe, trained, dataset):
-    tuned = trainables.fine_tune(recipe, trained.weights, dataset, lambda record: False)
+    tuned = trainables.fine_tune(recipe, trained.weights, dataset, lambda _: False)
     assert (tuned.epochs, tuned.stop_reason) == (1, "stopped")
 
 
