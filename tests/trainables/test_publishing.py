@@ -59,17 +59,25 @@ def export(folder, *, channels=1, family=RESNET, size=16, weights="none"):
 
 
 @pytest.fixture(scope="module")
-def grey(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("grey")
-    return folder, *export(folder)
+def exported(tmp_path_factory):
+    """By channels: folder, recipe, weights."""
+    folders = {channels: tmp_path_factory.mktemp(f"winner{channels}") for channels in (1, 3)}
+    return {each: (folder, *export(folder, channels=each)) for each, folder in folders.items()}
+
+
+@pytest.fixture(scope="module")
+def grey(exported):
+    return exported[1]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_files_of_their_original_size_give_the_trained_networks_numbers(channels, tmp_path):
-    recipe, weights = export(tmp_path / "winner", channels=channels)
+def test_files_of_their_original_size_give_the_trained_networks_numbers(
+    channels, exported, tmp_path
+):
+    folder, recipe, weights = exported[channels]
     core = build_core(recipe, weights=weights)
     meter = Meter(build_measured(recipe, core, STATISTICS[channels]))
-    winner = load_winner(tmp_path / "winner")
+    winner = load_winner(folder)
     for width, height in SIZES:
         path = tmp_path / f"{width}.png"
         Image.fromarray(photo(width, height)).save(path)
@@ -80,16 +88,15 @@ def test_files_of_their_original_size_give_the_trained_networks_numbers(channels
         assert predict(winner, [raw])[0] == pytest.approx(meter(decoded[None])[0], abs=1e-4)
 
 
-def up_to_scaling(model, channels):
+def up_to_scaling(model):
     """The published model's pixels before they are scaled."""
     return keras.Model(model.input, model.get_layer("standardise").input)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_the_resize_inside_is_pillows(channels, size, tmp_path):
-    export(tmp_path, channels=channels)
-    inside = up_to_scaling(load_winner(tmp_path).model, channels)
+def test_the_resize_inside_is_pillows(channels, size, exported, tmp_path):
+    inside = up_to_scaling(load_winner(exported[channels][0]).model)
     path = tmp_path / "photo.png"
     Image.fromarray(photo(*size)).save(path)
     decoded = scans.decode(path, image_size=16, color="grey" if channels == 1 else "rgb")
@@ -128,53 +135,52 @@ for name in ("trainables", "spaces", "scans", "neurosweep"):
     except ImportError:
         continue
     sys.exit(f"{name} can be imported")
-model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-layers = [layer for layer in model._flatten_layers()]
-print(json.dumps({
-    "modules": sorted({type(layer).__module__.split(".")[0] for layer in layers}),
-    "policies": sorted({layer.dtype_policy.name for layer in layers}),
-    "input": [str(model.input.shape), str(model.input.dtype)],
-    "probabilities": np.asarray(model(np.load(sys.argv[2]))).tolist(),
-}))
+images = np.load(sys.argv[1])
+for path in sys.argv[2:]:
+    model = keras.saving.load_model(path, safe_mode=True)
+    layers = list(model._flatten_layers())
+    print(json.dumps({
+        "modules": sorted({type(layer).__module__.split(".")[0] for layer in layers}),
+        "policies": sorted({layer.dtype_policy.name for layer in layers}),
+        "input": [str(model.input.shape), str(model.input.dtype)],
+        "probabilities": np.asarray(model(images)).tolist(),
+    }))
 """
+# Leaves the interpreter its own folders and takes away what an editable install adds.
+_HIDE_OURS = (
+    "import sys; "
+    "sys.path[:] = [path for path in sys.path if 'lib' in path]; "
+    "sys.meta_path[:] = [each for each in sys.meta_path if 'editable' not in repr(each)]\n"
+)
 
 
-def in_plain_keras(folder, images, tmp_path):
-    """What a process says that has Keras and none of our packages."""
+def in_plain_keras(images, folders, tmp_path):
+    """What a process says of each model that has Keras and none of our packages."""
     np.save(tmp_path / "images.npy", images)
-    hidden = (
-        "import sys; sys.path[:] = [p for p in sys.path if 'site-packages' in p or 'lib' in p];"
-    )
-    hidden += "sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
+    models = [folder / "model.keras" for folder in folders]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-c",
-            hidden + _PLAIN,
-            folder / "model.keras",
-            tmp_path / "images.npy",
-        ],
+        [sys.executable, "-I", "-c", _HIDE_OURS + _PLAIN, tmp_path / "images.npy", *models],
         capture_output=True,
         text=True,
         cwd=tmp_path,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("family", [RESNET, TRANSFER], ids=["mini_resnet", "transfer"])
-def test_plain_keras_loads_it_without_this_program(family, tmp_path):
-    size, weights = (32, "random") if family is TRANSFER else (16, "none")
-    export(tmp_path / "winner", family=family, size=size, weights=weights)
+def test_plain_keras_loads_it_without_this_program(grey, tmp_path):
+    other = tmp_path / "transfer"
+    export(other, family=TRANSFER, size=32, weights="random")
     images = np.stack([photo(50, 40, seed) for seed in range(2)])
-    said = in_plain_keras(tmp_path / "winner", images, tmp_path)
-    assert said["modules"] == ["keras"]
-    assert said["policies"] == ["float32"]
-    assert said["input"] == ["(None, None, None, 3)", "uint8"]
-    ours = predict(load_winner(tmp_path / "winner"), list(images))
-    assert np.allclose(said["probabilities"], ours, atol=1e-6)
+    for folder, said in zip(
+        (grey[0], other), in_plain_keras(images, (grey[0], other), tmp_path), strict=True
+    ):
+        assert said["modules"] == ["keras"]
+        assert said["policies"] == ["float32"]
+        assert said["input"] == ["(None, None, None, 3)", "uint8"]
+        ours = predict(load_winner(folder), list(images))
+        assert np.allclose(said["probabilities"], ours, atol=1e-6)
 
 
 def test_config_and_labels_say_what_it_is(grey):

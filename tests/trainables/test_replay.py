@@ -1,23 +1,27 @@
 import numpy as np
+import pytest
 from trainables_samples import go_on, make_recipe
 
 import trainables
 from trainables import FineTune
 
+TUNED = make_recipe(epochs=2, fine_tune=FineTune(epochs=1, patience=1))
 
-def test_a_recipe_without_fine_tuning_is_fitted(dataset):
-    recipe = make_recipe(epochs=1)
-    replayed = trainables.rerun(recipe, dataset)
-    fitted = trainables.fit(recipe, dataset, go_on)
+
+@pytest.fixture(scope="module")
+def fitted(dataset):
+    return trainables.fit(TUNED, dataset, go_on)
+
+
+def test_a_recipe_without_fine_tuning_is_fitted(fitted, dataset):
+    replayed = trainables.rerun(make_recipe(epochs=2), dataset)
     assert np.array_equal(replayed.validation_probabilities, fitted.validation_probabilities)
     assert replayed.before_val_accuracy is None
 
 
-def test_a_recipe_with_fine_tuning_is_fitted_and_tuned(dataset):
-    recipe = make_recipe(epochs=2, fine_tune=FineTune(epochs=1, patience=1))
+def test_a_recipe_with_fine_tuning_is_fitted_and_tuned(fitted, dataset):
     seen = []
-    replayed = trainables.rerun(recipe, dataset, lambda record: seen.append(record) or True)
-    fitted = trainables.fit(recipe, dataset, go_on)
-    tuned = trainables.fine_tune(recipe, fitted.weights, dataset, go_on)
+    replayed = trainables.rerun(TUNED, dataset, lambda record: seen.append(record) or True)
+    tuned = trainables.fine_tune(TUNED, fitted.weights, dataset, go_on)
     assert np.array_equal(replayed.validation_probabilities, tuned.validation_probabilities)
     assert [record["epoch"] for record in seen] == [1, 2, 1]
