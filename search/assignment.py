@@ -118,8 +118,7 @@ class Plan:
         transfer = self.experiment.transfer
         if transfer is None:
             return ()
-        chosen = transfer.backbones
-        return tuple(spaces.BACKBONES) if chosen == "default" else chosen
+        return tuple(spaces.selected_backbones(self.task, transfer.model_dump()))
 
 
 def _channels(color: str) -> int:

@@ -124,7 +124,8 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         plan = Plan(experiment=experiment, classes=source.classes)
         plan.check()
     _say_what_random_means(plan, display)
-    with connected(request.address, run.path) as capacity:
+    # Ray takes SIGTERM for itself when it starts: it is taken back here.
+    with connected(request.address, run.path) as capacity, _sigterm_as_interrupt():
         workers, resources = plan_workers(experiment.resources, capacity)
         with timed(run, display, "measure"):
             runtime = choose_runtime(run, plan, source, resources)
@@ -189,4 +190,5 @@ def _sigterm_as_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # None stands for a handler that was not Python's, and cannot be set again from here.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

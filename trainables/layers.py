@@ -20,14 +20,18 @@ __all__ = ["FusedBatchNormalization", "batch_normalization", "fused_batch_norm"]
 Tensor = Any
 """A TensorFlow or Keras tensor; neither library has types."""
 
+_MOMENTUM = 0.9
+"""Keras' 0.99 needs some 500 steps to settle: a first epoch on a few thousand images would be
+judged with statistics that are still mostly their initial ones, and stopped for it."""
+
 _use_fused: ContextVar[bool] = ContextVar("fused_batch_norm", default=False)
 
 
 def batch_normalization(name: str) -> keras.layers.Layer:
     """A batch normalisation layer: Keras' own, or the fused one inside `fused_batch_norm()`."""
     if _use_fused.get():
-        return FusedBatchNormalization(name=name)
-    return keras.layers.BatchNormalization(name=name)
+        return FusedBatchNormalization(name=name, momentum=_MOMENTUM)
+    return keras.layers.BatchNormalization(name=name, momentum=_MOMENTUM)
 
 
 @contextmanager

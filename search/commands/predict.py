@@ -99,11 +99,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
     table = Table(box=None, pad_edge=False)
     for name in rows[0]:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(Text(name), overflow="fold", no_wrap=name != "file")
     for row in rows:
         cells = (f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values())
         table.add_row(*[Text(cell) for cell in cells])
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)  # a file or a pipe has no width; a path stays whole
     with console.capture() as capture:
         console.print(table)
-    return capture.get()
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
