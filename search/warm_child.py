@@ -142,7 +142,7 @@ class WarmChild:
         try:
             while not self._connection.poll(1.0):
                 if time.monotonic() > end:
-                    raise self._lost(f"was silent for {limit:.0f} seconds")
+                    raise self._lost(f"was silent for {limit:g} seconds")
             message: Message = self._connection.recv()
         except (EOFError, OSError):
             raise self._lost("ended") from None

@@ -1,0 +1,157 @@
+"""The real child process: warm over trials, outliving failures, replaced when it is lost."""
+
+import os
+import signal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from doubles import CLASSES, plan
+from PIL import Image
+
+import scans
+from neurosweep.errors import WorkerLostError
+from search.child import CONTINUE, STOP
+from search.study import Suggestion
+from search.warm_child import WarmChild
+from trainables import Runtime
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows = []
+    for label in CLASSES:
+        (root / label).mkdir()
+        for number in range(10):
+            name = f"{label}/{number}.png"
+            Image.fromarray(rng.integers(0, 255, (32, 32), np.uint8)).save(root / name)
+            part = "train" if number < 6 else "validation" if number < 8 else "test"
+            rows.append({"file": name, "label": label, "part": part})
+    rows.sort(key=lambda row: (row["part"], row["file"]))
+    return scans.Source(
+        root=root,
+        split=pa.Table.from_pylist(rows),
+        classes=CLASSES,
+        fingerprint="test",
+        synthetic=True,
+        cache=tmp_path_factory.mktemp("cache"),
+    )
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    configuration = {
+        "family": "plain_cnn",
+        "plain_cnn/blocks": 3,
+        "plain_cnn/fc_layers": 1,
+        "plain_cnn/fc_width_1": 64,
+        "plain_cnn/dropout": 0.0,
+        "training/optimizer": "adam",
+        "training/learning_rate": 1e-3,
+        "training/schedule": "constant",
+        "training/batch_size": 16,
+        "training/weight_decay": 0.0,
+        "training/label_smoothing": 0.0,
+        "training/augmentation": False,
+        "training/patience": 50,
+    }
+    for step in (1, 2, 3):
+        configuration |= {
+            f"plain_cnn/filters_{step}": 16,
+            f"plain_cnn/kernel_{step}": 3,
+            f"plain_cnn/stride_{step}": 1,
+            f"plain_cnn/pool_{step}": "max",
+        }
+    return plan().recipe(
+        Suggestion(number=0, configuration=configuration, origin="sampler", note="")
+    )
+
+
+@pytest.fixture
+def child():
+    warm = WarmChild(Runtime(threads=1))
+    yield warm
+    warm.close()
+
+
+def to_the_end(child, answer=CONTINUE):
+    epochs = []
+    while True:
+        kind, content = child.next_message()
+        if kind != "epoch":
+            return kind, content, epochs
+        epochs.append(content)
+        child.answer(answer)
+
+
+def test_one_process_serves_trial_after_trial(child, recipe, source):
+    child.begin("fit", {"recipe": recipe, "source": source})
+    kind, first, epochs = to_the_end(child)
+    assert (kind, first.epochs, len(epochs)) == ("done", 5, 5)
+    process = child.pid
+
+    child.begin("fit", {"recipe": recipe, "source": source})
+    assert child.next_message()[0] == "epoch"
+    child.drop()  # the scheduler had enough of it
+    assert child.pid == process
+
+    child.begin("fit", {"recipe": recipe, "source": source})
+    kind, stopped, _ = to_the_end(child, answer=STOP)
+    assert (kind, stopped.stop_reason, stopped.epochs) == ("done", "stopped", 1)
+
+    child.begin("fit", {"recipe": recipe, "source": None})
+    kind, failure, _ = to_the_end(child)
+    assert kind == "failed"
+    assert "Traceback" in failure["traceback"]
+
+    child.begin("fit", {"recipe": recipe, "source": source})
+    _, again, _ = to_the_end(child)
+    assert child.pid == process
+    np.testing.assert_array_equal(again.validation_probabilities, first.validation_probabilities)
+
+
+def test_a_killed_process_is_an_error_and_the_next_trial_gets_a_new_one(child, recipe, source):
+    child.begin("fit", {"recipe": recipe, "source": source})
+    assert child.next_message()[0] == "epoch"
+    killed = child.pid
+    os.kill(killed, signal.SIGKILL)
+    with pytest.raises(WorkerLostError, match=r"ended \(exit status -9: killed, most likely"):
+        while True:
+            child.answer(CONTINUE)
+            child.next_message()
+    child.begin("fit", {"recipe": recipe, "source": source})
+    assert child.next_message()[0] == "epoch"
+    assert child.pid != killed
+
+
+def test_a_process_past_the_memory_mark_is_replaced(recipe, source):
+    child = WarmChild(Runtime(threads=1), memory_mark=1)
+    try:
+        child.begin("prepare", {"source": source, "sizes": [(32, "grey")]})
+        assert child.next_message() == ("done", None)
+        first = child.pid
+        child.begin("prepare", {"source": source, "sizes": [(32, "grey")]})
+        assert child.next_message() == ("done", None)
+        assert child.pid != first
+    finally:
+        child.close()
+
+
+def test_a_silent_process_counts_as_hung(source):
+    child = WarmChild(Runtime(threads=1), silence_limit=0.5)
+    try:
+        child.begin("prepare", {"source": source, "sizes": []})
+        assert child.next_message() == ("done", None)
+        with pytest.raises(WorkerLostError, match="was silent for 0.5 seconds"):
+            child.next_message()
+    finally:
+        child.close()
+
+
+def test_work_after_closing_is_refused(child):
+    with pytest.raises(WorkerLostError, match="after it had been closed"):
+        child.next_message()
