@@ -8,6 +8,7 @@ trials, and is replaced when it has grown too large, hangs, or has died.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ Message = tuple[str, Any]
 """`epoch`, `done`, `failed` or `dropped`, with what belongs to it."""
 
 _START_LIMIT = 300.0  # seconds for importing TensorFlow on a machine that is busy
+_LOG = "child.log"
 _DROP_LIMIT = 60.0  # seconds a dropped fit has to unwind before the process is replaced
 
 
@@ -49,7 +51,7 @@ class WarmChild:
         self._silence_limit = silence_limit
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self._log = Path(tempfile.mkdtemp(prefix="neurosweep-worker-")) / "child.log"
+        self._folder: Path | None = None
         self._busy = False
 
     @property
@@ -105,19 +107,22 @@ class WarmChild:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._process, self._connection, self._busy = None, None, False
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._process, self._connection, self._folder, self._busy = None, None, None, False
 
     def _start(self) -> None:
         ours, theirs = Pipe()
         command = [sys.executable, "-P", "-m", "search.child", str(theirs.fileno())]
-        with self._log.open("wb") as log:
+        self._folder = Path(tempfile.mkdtemp(prefix="neurosweep-worker-"))
+        with (self._folder / _LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=_environment(self._folder),
                 start_new_session=True,
             )
         theirs.close()
@@ -156,7 +161,9 @@ class WarmChild:
                 code = self._process.wait(timeout=2.0)
             except subprocess.TimeoutExpired:
                 code = None
-        words = self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
+        words = ""
+        if self._folder is not None and (self._folder / _LOG).exists():
+            words = (self._folder / _LOG).read_text(errors="replace")[-4000:]
         self.close()
         reason = "" if code is None else f" (exit status {code}{_meaning(code)})"
         return WorkerLostError(f"the training process {what}{reason}; its last words:\n{words}")
@@ -174,9 +181,9 @@ def _meaning(code: int) -> str:
     return ": killed, most likely for using too much memory" if code == -9 else ""
 
 
-def _environment() -> dict[str, str]:
-    """The child's environment: our packages first, wherever the worker's folder is."""
+def _environment(folder: Path) -> dict[str, str]:
+    """The child's environment: our packages first, temporary files where they are removed."""
     root = str(Path(search.__file__).resolve().parents[1])
     others = os.environ.get("PYTHONPATH")
     path = root if not others else os.pathsep.join((root, others))
-    return {**os.environ, "PYTHONPATH": path}
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
