@@ -9,6 +9,7 @@ from scans.cache import default_cache
 from scans.dataset import Dataset, Source, open_dataset
 from scans.decode import decode
 from scans.manifest import Manifest, Unreadable, read_manifest
+from scans.phantom import write_phantom
 from scans.split import split
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "open_dataset",
     "read_manifest",
     "split",
+    "write_phantom",
 ]

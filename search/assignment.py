@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.backbone_weights import check_weights
-
 import spaces
 from search.experiment import Experiment
 from search.study import Suggestion, trial_seed
 from spaces import Task
 from trainables import Recipe
+from trainables.backbone_weights import check_weights
 
 __all__ = ["Assignment", "Plan"]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainables.backbone_weights import missing_weights
-
 import spaces
 from neurosweep.errors import DataError
 from search.assignment import Plan
 from search.experiment import Experiment
 from search.stages.prepare import phantom_folder
+from trainables.backbone_weights import missing_weights
 
 __all__ = ["describe"]
 

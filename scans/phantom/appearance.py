@@ -1,0 +1,69 @@
+"""What a scanner adds to a slice: scalp, contrast, uneven sensitivity, blur and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["add_scalp", "expose"]
+
+Image = NDArray[np.float32]
+
+
+def add_scalp(image: Image, depth: NDArray[np.float32], random: np.random.Generator) -> Image:
+    """Draws fluid, skull and scalp around the brain of most slices; the template has none.
+
+    Args:
+        image: Brain intensity 0 to 1, (size, size).
+        depth: Millimetres below the brain's surface, negative outside, (size, size).
+        random: Where all chance comes from.
+    """
+    stripped = random.random() < 0.2  # some scans are published without their skull
+    fluid, bone = random.uniform(2.0, 4.0), random.uniform(4.0, 7.0)
+    skin, brightness = random.uniform(4.0, 9.0), random.uniform(0.45, 0.85)
+    marrow, of_skin = random.uniform(0.05, 0.20), random.spawn(1)[0]
+    if stripped:
+        return image
+    outside = -depth
+    layers = np.zeros_like(image)
+    layers = np.where((outside > 0) & (outside <= fluid), 0.14, layers)
+    layers = np.where((outside > fluid) & (outside <= fluid + bone), marrow, layers)
+    in_skin = (outside > fluid + bone) & (outside <= fluid + bone + skin)
+    layers = np.where(in_skin, brightness * _texture(image.shape, of_skin), layers)
+    filled: Image = np.maximum(image, layers.astype(np.float32))
+    return filled
+
+
+def expose(image: Image, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Turns intensities into a grey picture, (size, size) uint8, as a scanner would show it."""
+    from scipy.ndimage import gaussian_filter
+
+    size = image.shape[0]
+    gamma, blur = random.uniform(0.8, 1.5), random.uniform(0.2, 0.9) * size / 224
+    noise, brightness = random.uniform(0.010, 0.035), random.uniform(0.75, 1.0)
+    exposed = gaussian_filter(np.clip(image, 0, None) ** gamma * _bias(size, random), blur)
+    # Magnitude images have Rician noise: that of two channels, added in quadrature.
+    real = exposed + random.normal(0, noise, image.shape)
+    imaginary = random.normal(0, noise, image.shape)
+    magnitude = np.hypot(real, imaginary) * brightness * 225
+    return np.clip(np.rint(magnitude), 0, 255).astype(np.uint8)
+
+
+def _texture(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
+    """A patchy factor around 1: fat, muscle and vessels are not even."""
+    from scipy.ndimage import gaussian_filter
+
+    scale = shape[0] / 224
+    patches = gaussian_filter(random.normal(0, 1, shape), 3.0 * scale) * 3.0 * scale
+    return np.clip(1 + 0.6 * patches, 0.3, 1.4)
+
+
+def _bias(size: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """A smooth factor around 1 over the picture: coils see what is near them brighter."""
+    steps = np.linspace(-1, 1, size)
+    x, y = steps[None, :], steps[:, None]
+    a = random.normal(0, 0.08, 5)
+    field: NDArray[np.float64] = np.exp(
+        a[0] * x + a[1] * y + a[2] * x * y + a[3] * x**2 + a[4] * y**2
+    )
+    return field
