@@ -75,6 +75,8 @@ class Bench:
             optimizer=build_optimizer(settings, steps=steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            # On two cores XLA was slower in steps and took minutes to compile a five-conv network.
+            jit_compile=False,
         )
         # TensorFlow traces a step twice if variables come to life in it.
         model.optimizer.build(model.trainable_variables)

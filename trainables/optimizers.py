@@ -40,6 +40,9 @@ def build_optimizer(settings: TrainingSettings, *, steps: int) -> keras.optimize
     optimizer = make_optimizer(make_rate(settings.learning_rate, steps), settings.weight_decay)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # One device, nothing to reduce between several. TensorFlow's all-reduce would register a
+    # gradient function in each traced step, which keeps graph and weights in memory for good.
+    optimizer._all_reduce_sum_gradients = list
     return optimizer
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -50,7 +50,6 @@ class FitResult:
         parameters: Number of the core's parameters, trainable or not.
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
-        timings: Named shares of `seconds`, such as "build".
     """
 
     epochs: int
@@ -65,7 +64,6 @@ class FitResult:
     parameters: int
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,3 +1,4 @@
+import gc
 import math
 import time
 from dataclasses import replace
@@ -132,6 +133,20 @@ def test_every_optimizer_trains_with_all_settings_at_once(optimizer, dataset):
     result = trainables.fit(recipe, dataset, go_on)
     assert math.isfinite(result.val_loss)
     assert result.history[0]["learning_rate"] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_nothing_of_a_model_stays_in_memory(dataset):
+    """Graphs of TensorFlow would keep their weights with them."""
+
+    def symbols():
+        gc.collect()
+        return sum(type(each).__name__ == "SymbolicTensor" for each in gc.get_objects())
+
+    left = []
+    for seed in range(2):
+        trainables.fit(make_recipe(epochs=1, seed=seed, schedule="cosine"), dataset, go_on)
+        left.append(symbols())
+    assert left[1] - left[0] < 10
 
 
 def test_a_frozen_backbone_stays_and_its_head_learns():
