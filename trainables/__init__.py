@@ -69,5 +69,8 @@ def __getattr__(name: str) -> object:
     """Import the module of a public name when it is first asked for."""
     if name not in _HOME:
         raise AttributeError(f"module 'trainables' has no attribute {name!r}")
-    found: object = getattr(import_module(f"trainables.{_HOME[name]}"), name)
+    from trainables.runtime import quiet_import
+
+    with quiet_import():
+        found: object = getattr(import_module(f"trainables.{_HOME[name]}"), name)
     return found

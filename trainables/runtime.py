@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neurosweep.errors import NeurosweepError
 
-__all__ = ["PRECISIONS", "Runtime", "current_runtime", "numerics", "start"]
+__all__ = ["PRECISIONS", "Runtime", "current_runtime", "numerics", "quiet_import", "start"]
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -103,7 +103,7 @@ def numerics(*, precision: str, fused_batch_norm: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_import() -> Iterator[None]:
+def quiet_import() -> Iterator[None]:
     """Keep TensorFlow's start-up notes off the terminal; what fails is raised all the same.
 
     While it is imported, TensorFlow 2.21 writes to the file descriptor itself and heeds no level.
@@ -123,7 +123,7 @@ def _quiet_import() -> Iterator[None]:
 
 def _set_devices(runtime: Runtime) -> None:
     """Threads, GPU memory and determinism: all of it before TensorFlow's first operation."""
-    with _quiet_import():
+    with quiet_import():
         import keras  # noqa: F401  # brings everything that a trial will need
         import tensorflow as tf
 

@@ -70,7 +70,7 @@ def test_importing_the_room_loads_no_tensorflow():
 
 def test_starting_writes_nothing_to_the_terminal():
     code = (
-        "import trainables; trainables.start(trainables.Runtime(threads=1)); "
+        "import trainables; trainables.fit; trainables.start(trainables.Runtime(threads=1)); "
         "import tensorflow as tf; tf.constant(1)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
