@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 __all__ = ["Budget"]
 
-_RESERVED_SHARE = 0.18
+_RESERVED_SHARE = 0.12
 """Share of the time budget kept for fine-tuning (two thirds of it), evaluation and reports."""
 
 _LEAST_RESERVE = 20.0  # seconds: loading TensorFlow, one evaluation and the report

@@ -130,7 +130,8 @@ class TrialBook:
         running.epochs.append(epoch)
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
         number = running.assignment.suggestion.number
-        self._study.report(number, epoch["epoch"], epoch["val_accuracy"])
+        best = max(known["val_accuracy"] for known in running.epochs)
+        self._study.report(number, epoch["epoch"], best)
         self._display.epoch(trial_id, epoch, self._plan.experiment.epochs)
 
     def end(self, trial_id: str, outcome: Outcome | None) -> TrialRecord:

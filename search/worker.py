@@ -23,7 +23,11 @@ from trainables import EpochRecord, Recipe, Runtime
 __all__ = ["FINAL", "PROGRESS", "SCORE", "StageWorker", "TrialWorker", "WorkerSettings"]
 
 SCORE, PROGRESS, FINAL = "score", "progress", "final"
-"""Keys of a result: the score ASHA compares, the percent of the allowed epochs, the outcome."""
+"""Keys of a result: the score ASHA compares, the percent of the allowed epochs, the outcome.
+
+The score is the best validation accuracy so far, not the last: it is what the trial would be
+worth if it ended here, and early epochs with batch norm jump up and down.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         left = self._assignment["seconds_left"]
         self._deadline = None if left is None else time.monotonic() + left
         self._last_epoch: EpochRecord | None = None
+        self._best = 0.0
         return True
 
     def step(self) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             kind, content = "failed", {"kind": "WorkerLostError", "message": str(error)}
         if kind == "epoch":
             self._last_epoch = content
+            self._best = max(self._best, content["val_accuracy"])
             return self._epoch(content)
         if kind == "failed":
             return {"done": True, FINAL: {"failure": content}}
@@ -94,7 +100,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
         allowed = int(self._assignment["recipe"]["epochs"])
-        result = {SCORE: record["val_accuracy"], "epoch": dict(record)}
+        result = {SCORE: self._best, "epoch": dict(record)}
         if record["epoch"] < allowed:
             # Without progress ASHA looks away: a trial that has had all its epochs is complete.
             result[PROGRESS] = 100 * record["epoch"] // allowed

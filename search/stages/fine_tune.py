@@ -57,15 +57,18 @@ def read_recipe(run: RunDirectory, trial_id: str) -> Recipe:
 
 
 def _record(parent: TrialRecord, recipe: Recipe, result: FitResult, started: str) -> TrialRecord:
-    # Kept epoch 0 means that no epoch was better: the weights are the parent's own.
     reason = {"stopped": "budget"}.get(result.stop_reason, result.stop_reason)
+    better = (result.val_accuracy, -result.val_loss) >= (
+        result.before_val_accuracy,
+        -(result.before_val_loss or 0.0),
+    )
     return replace(
         parent,
         trial_id=f"{parent.trial_id}-ft",
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.COMPLETED,
-        stop_reason=reason if result.kept_epoch else f"{reason}, no gain",
+        stop_reason=reason if better else f"{reason}, not kept",
         val_accuracy=result.val_accuracy,
         val_loss=result.val_loss,
         epochs=result.epochs,

@@ -87,7 +87,15 @@ def test_the_test_set_was_opened_once_for_the_finalists_only(finished):
 def test_the_winner_was_not_made_worse_by_fine_tuning(finished):
     records = {record["trial_id"]: record for record in lines(finished.path / "trials.jsonl")}
     tuned = next(record for record in records.values() if record["stage"] == "fine_tune")
-    assert tuned["val_accuracy"] >= records[tuned["parent_id"]]["val_accuracy"]
+    parent = records[tuned["parent_id"]]
+    scores = yaml.safe_load((finished.path / "winner" / "config.yaml").read_text())["scores"]
+    assert scores["val_accuracy"] >= parent["val_accuracy"]
+    worse = (tuned["val_accuracy"], -tuned["val_loss"]) < (
+        parent["val_accuracy"],
+        -parent["val_loss"],
+    )
+    assert scores["trial_id"] == (parent if worse else tuned)["trial_id"]
+    assert tuned["stop_reason"].endswith("not kept") == worse
 
 
 def test_run_yaml_tells_how_the_figures_came_about(finished):

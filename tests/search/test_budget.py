@@ -17,10 +17,10 @@ def test_without_limits_only_trials_end_a_search():
 def test_time_is_kept_for_the_final_stages():
     clock = Clock()
     budget = Budget(trials=None, seconds=1200.0, clock=clock)
-    assert budget.search_seconds_left() == pytest.approx(984.0)
-    clock.now = 984.0
+    assert budget.search_seconds_left() == pytest.approx(1056.0)
+    clock.now = 1056.0
     assert not budget.allows_another_trial(0)
-    assert budget.fine_tune_seconds_left() == pytest.approx(144.0)
+    assert budget.fine_tune_seconds_left() == pytest.approx(96.0)
 
 
 def test_a_short_budget_still_keeps_a_least_time_but_never_more_than_half():
