@@ -66,6 +66,10 @@ def conduct(request: Request) -> Path:
             _stages(request, directory, budget, display)
         except KeyboardInterrupt:
             _end_early(directory, "interrupted")
+            display.note(
+                f"interrupted; what was finished is in {directory.path}/leaderboard.parquet, and "
+                f"`neurosweep search --resume --output {directory.path}` goes on"
+            )
             raise
         except BaseException:
             _end_early(directory, "failed")

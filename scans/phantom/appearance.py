@@ -46,7 +46,8 @@ def expose(image: Image, random: np.random.Generator) -> NDArray[np.uint8]:
     real = exposed + random.normal(0, noise, image.shape)
     imaginary = random.normal(0, noise, image.shape)
     magnitude = np.hypot(real, imaginary) * brightness * 225
-    return np.clip(np.rint(magnitude), 0, 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8)
+    return picture
 
 
 def _texture(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
@@ -55,7 +56,8 @@ def _texture(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.
 
     scale = shape[0] / 224
     patches = gaussian_filter(random.normal(0, 1, shape), 3.0 * scale) * 3.0 * scale
-    return np.clip(1 + 0.6 * patches, 0.3, 1.4)
+    factor: NDArray[np.float64] = np.clip(1 + 0.6 * patches, 0.3, 1.4)
+    return factor
 
 
 def _bias(size: int, random: np.random.Generator) -> NDArray[np.float64]:

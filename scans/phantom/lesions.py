@@ -49,7 +49,8 @@ def _glioma(cut: Slice, random: np.random.Generator) -> Image:
     core = _inside(distance, radius - rim)
     swelling = _inside(distance, radius * random.uniform(1.35, 1.7), edge=5.0)
     brain = _inside(-cut.depth, 0.0)
-    image = cut.image * (1 - random.uniform(0.25, 0.40) * swelling * brain)
+    shade = 1 - random.uniform(0.25, 0.40) * swelling * brain
+    image = (cut.image * shade).astype(np.float32)
     image = _blend(image, random.uniform(0.95, 1.10), ring * brain)
     return _blend(image, random.uniform(0.15, 0.32), core * brain)
 

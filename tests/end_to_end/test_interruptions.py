@@ -53,8 +53,9 @@ def test_an_interrupted_search_leaves_a_partial_leaderboard(
     process = begin(command, work, environment, *words)
     wait_until(lambda: epochs_of(run), process)
     os.kill(process.pid, number)
-    _, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
+    assert f"neurosweep search --resume --output {run}` goes on" in stdout
     assert "Traceback" not in stderr
     assert yaml.safe_load((run / "run.yaml").read_text())["state"] == "interrupted"
     assert (run / "leaderboard.parquet").exists()

@@ -67,7 +67,7 @@ def test_the_live_table_shows_running_ended_best_and_what_is_left():
     assert "1 of 9 trials: 1 completed, 0 pruned, 0 failed, 2 running" in text
     assert "VGG16  paper A: VGG16" in text
     assert "epoch 2/5  val_accuracy 0.5000" in text
-    assert "best 0.8100 (t0000, plain_cnn) · 01:01 used · 07:11 left to search" in text
+    assert "best 0.8100 (t0000, plain_cnn) · 01:01 used · 07:47 left to search" in text
 
 
 def test_three_hundred_running_trials_stay_readable():

@@ -78,8 +78,10 @@ def child():
     warm.close()
 
 
-def to_the_end(child, answer=CONTINUE):
+def to_the_end(child, answer=CONTINUE, *, first=False):
     epochs = []
+    if first:
+        child.answer(answer)
     while True:
         kind, content = child.next_message()
         if kind != "epoch":
@@ -120,9 +122,7 @@ def test_a_killed_process_is_an_error_and_the_next_trial_gets_a_new_one(child, r
     killed = child.pid
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(WorkerLostError, match=r"ended \(exit status -9: killed, most likely"):
-        while True:
-            child.answer(CONTINUE)
-            child.next_message()
+        to_the_end(child, answer=CONTINUE, first=True)
     child.begin("fit", {"recipe": recipe, "source": source})
     assert child.next_message()[0] == "epoch"
     assert child.pid != killed
