@@ -19,7 +19,7 @@ __all__ = ["Capacity", "connected", "plan_workers"]
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What the cluster has now, in all: CPUs and GPUs."""
+    """CPUs and GPUs in all: what the cluster has, or can grow to where it scales by itself."""
 
     cpus: float
     gpus: float
@@ -45,16 +45,8 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = _import_path()  # a local Ray passes it on to its workers
     try:
-        import ray
-
-        ray.init(**_options(address, cpus))
-        resources = ray.cluster_resources()
-        yield Capacity(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
-    except ConnectionError as error:
-        raise NeurosweepError(
-            f"no Ray cluster answers at --address {address}: {error}; start one with "
-            "`ray up cluster.yaml`, or leave --address out to use this machine"
-        ) from None
+        _reach(address, cpus)
+        yield _capacity()
     finally:
         import ray
 
@@ -79,10 +71,36 @@ def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[st
         raise NeurosweepError(
             f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs, the cluster has "
             f"{capacity.cpus:g} and {capacity.gpus:g}; lower resources.cpus_per_trial or "
-            "resources.gpus_per_trial"
+            "resources.gpus_per_trial, or bring up larger workers"
         )
     wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
     return wanted, each
+
+
+def _reach(address: str | None, cpus: int | None) -> None:
+    import ray
+
+    try:
+        ray.init(**_options(address, cpus))
+    except ConnectionError as error:
+        raise NeurosweepError(
+            f"no Ray cluster answers at --address {address}: {error}; start one with "
+            "`ray up cluster.yaml`, or leave --address out to use this machine"
+        ) from None
+
+
+def _capacity() -> Capacity:
+    import ray
+    from ray._private.state import state
+
+    now = ray.cluster_resources()
+    # A cluster whose workers come on demand has none before the first trial asks for them.
+    reachable = state.get_max_resources_from_cluster_config() or {}
+
+    def most(name: str) -> float:
+        return float(max(now.get(name, 0.0), reachable.get(name, 0.0)))
+
+    return Capacity(cpus=most("CPU"), gpus=most("GPU"))
 
 
 def _import_path() -> str:

@@ -24,6 +24,8 @@ __all__ = [
 FAMILY_NAMES = ("plain_cnn", "mini_vgg", "mini_resnet", "transfer")
 """The families an experiment may name; a test holds it equal to `spaces.FAMILIES`."""
 
+_NAMED_WEIGHTS = ("imagenet", "random")
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -71,6 +73,11 @@ class Data(_Section):
     leaks: Literal["keep", "drop"] = "keep"
     negative_class: str | None = "notumor"
     groups: Path | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()
 
     @model_validator(mode="after")
     def _only_what_is_built(self) -> Data:
@@ -191,7 +198,13 @@ class Experiment(_Section):
         for name in value:
             if name not in FAMILY_NAMES:
                 raise ValueError(f"unknown family {name!r}; families are {', '.join(FAMILY_NAMES)}")
-        return {name: {} if ranges is None else ranges for name, ranges in value.items()}
+        families = {name: {} if ranges is None else ranges for name, ranges in value.items()}
+        weights = (families.get("transfer") or {}).get("weights")
+        if isinstance(weights, str) and weights not in _NAMED_WEIGHTS:
+            # A folder: said from where the user stands, which is not where workers stand.
+            absolute = str(Path(weights).absolute())
+            families["transfer"] = {**families["transfer"], "weights": absolute}
+        return families
 
     @model_validator(mode="after")
     def _transfer_settings(self) -> Experiment:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,10 @@ def test_the_wheel_works_alone_in_an_empty_environment_and_folder(tmp_path):
     ]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
+    packed = zipfile.ZipFile(wheel).namelist()
+    assert "search/demo.yaml" in packed
+    assert any(name.startswith("reports/templates/") for name in packed)
+    assert not [name for name in packed if name.startswith(("tests/", "benchmarks/"))]
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel]

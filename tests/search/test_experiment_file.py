@@ -163,3 +163,12 @@ def test_durations_that_cannot_be(text):
 @given(st.floats(min_value=0.001, max_value=1e6))
 def test_a_duration_in_minutes_is_sixty_times_its_seconds(value):
     assert seconds_of(f"{value!r}m") == pytest.approx(60 * seconds_of(f"{value!r}s"))
+
+
+def test_folders_are_taken_from_where_the_user_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiment = parsed("data: {path: images}\nfamilies: {transfer: {weights: staged}}")
+    monkeypatch.chdir("/")
+    assert experiment.data.path == tmp_path / "images"
+    assert experiment.transfer is not None
+    assert experiment.transfer.weights == str(tmp_path / "staged")
