@@ -23,7 +23,17 @@ from reports.records import Origin, Status
 from reports.run import Run
 from reports.summary import summarise
 from reports.verdicts import verdicts
-from reports.wording import NONE, PAPER_NOTE, count, duration, interval, marks, model, percent
+from reports.wording import (
+    NONE,
+    PAPER_NOTE,
+    count,
+    duration,
+    interval,
+    marks,
+    model,
+    percent,
+    setting,
+)
 
 __all__ = ["MOST_ROWS", "render_report", "write_report"]
 
@@ -32,7 +42,7 @@ MOST_ROWS = 100
 
 _CONFIGURATIONS = 5
 _TEMPLATES = Path(__file__).parent / "templates"
-_WORDING = (count, duration, interval, marks, model, percent)
+_WORDING = (count, duration, interval, marks, model, percent, setting)
 
 
 def write_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "notes",
     "percent",
     "printable",
+    "setting",
 ]
 
 NONE = "\N{EN DASH}"
@@ -57,6 +58,11 @@ def count(number: int | None) -> str:
         if number >= size:
             return f"{number / size:.3g}{letter}"
     return str(number)
+
+
+def setting(value: object) -> str:
+    """Write a hyperparameter's value for reading: four digits of a number that was drawn."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def duration(seconds: float | None) -> str:

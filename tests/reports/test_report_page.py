@@ -243,7 +243,7 @@ def test_a_long_leaderboard_shows_its_head_and_the_papers(write: Callable[[FakeR
     assert len(papers) >= 3
     assert f"{len(rows) - MOST_ROWS - len(papers)} further rows are in leaderboard" in parsed.text
     for row in papers:
-        assert f" {row.trial_id}\n" in parsed.text
+        assert f" {row.trial_id} {row.backbone or row.family} " in parsed.text
     assert "lower-ranked curves are not drawn" in parsed.text
 
 
