@@ -1,6 +1,7 @@
 """The leaderboard as a table in the terminal, and that table as a picture."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from reports.wording import NONE, interval, marks, model, notes, percent, printa
 __all__ = ["draw_leaderboard_svg", "leaderboard_table"]
 
 _STYLE_OF_STATUS = {Status.COMPLETED: "", Status.PRUNED: "dim", Status.FAILED: "red"}
+_FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 _NO_ROW = "No row to show: no trial has finished yet, or the filters left none."
 
 
@@ -39,11 +41,12 @@ def leaderboard_table(
 def draw_leaderboard_svg(
     rows: Sequence[LeaderboardRow], path: Path, *, top: int = 10, title: str = "neurosweep"
 ) -> None:
-    """Draw the first rows as an SVG picture of the terminal."""
+    """Draw the first rows as an SVG picture of the terminal; it fetches no font."""
     console = Console(record=True, width=88, file=io.StringIO(), force_terminal=True)
     console.print(leaderboard_table(list(rows)[:top]))
     # A fixed id keeps the file the same from one drawing of the same rows to the next.
-    path.write_text(console.export_svg(title=title, unique_id="leaderboard"), encoding="utf-8")
+    picture = console.export_svg(title=title, unique_id="leaderboard")
+    path.write_text(_FONT_FROM_ELSEWHERE.sub("", picture), encoding="utf-8")
 
 
 def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
