@@ -10,13 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 import reports
 from neurosweep.errors import RunDirectoryError
+from scans.folder import find_files
+from scans.phantom import PHANTOM_CLASSES
 from search import provenance
 from search.assignment import Plan
 from search.budget import Budget
 from search.cluster import connected, plan_workers
-from search.display import Display, display_for
+from search.display import BothDisplays, Display, PlainDisplay, display_for
 from search.experiment import Experiment
 from search.run_directory import RunDirectory, default_location, newest_run
 from search.stages.context import Run, StageWorkers, timed
@@ -61,7 +65,9 @@ def conduct(request: Request) -> Path:
     settings = request.experiment.search
     budget = Budget(trials=settings.trials, seconds=settings.time_budget)
     display = display_for(quiet=request.quiet, budget=budget)
-    with _sigterm_as_interrupt(), open_run(request) as directory:
+    _check(request.experiment)
+    with _sigterm_as_interrupt(), open_run(request) as directory, directory.log() as log:
+        display = BothDisplays(display, PlainDisplay(Console(file=log, width=200), budget))
         try:
             _stages(request, directory, budget, display)
         except KeyboardInterrupt:
@@ -75,6 +81,13 @@ def conduct(request: Request) -> Path:
             _end_early(directory, "failed")
             raise
     return directory.path
+
+
+def _check(experiment: Experiment) -> None:
+    """Checks whatever can be wrong before a run directory is made: a typo must not leave one."""
+    path = experiment.data.path
+    classes = PHANTOM_CLASSES if path is None else find_files(path).classes
+    Plan(experiment=experiment, classes=classes).check()
 
 
 def open_run(request: Request) -> RunDirectory:
@@ -126,7 +139,6 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         source, found = prepare(run, experiment.data, seed=experiment.search.seed)
         display.note(found)
         plan = Plan(experiment=experiment, classes=source.classes)
-        plan.check()
     _say_what_random_means(plan, display)
     # Ray takes SIGTERM for itself when it starts: it is taken back here.
     with connected(request.address, run.path) as capacity, _sigterm_as_interrupt():

@@ -16,7 +16,7 @@ from reports import Status, TrialRecord
 from search.budget import Budget
 from trainables import EpochRecord
 
-__all__ = ["Display", "LiveDisplay", "PlainDisplay", "QuietDisplay", "display_for"]
+__all__ = ["BothDisplays", "Display", "LiveDisplay", "PlainDisplay", "QuietDisplay", "display_for"]
 
 
 class Display(Protocol):
@@ -104,6 +104,43 @@ class PlainDisplay:
             f"val_accuracy {_figure(record.val_accuracy)} after {record.epochs} epochs, "
             f"{record.seconds:.1f} s; best {_best(self._best)}"
         )
+
+
+class BothDisplays:
+    """Tells two displays, such as the terminal and the run's log."""
+
+    def __init__(self, shown: Display, logged: Display) -> None:
+        self._shown = shown
+        self._both = (shown, logged)
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Tells both."""
+        for display in self._both:
+            display.stage(name, detail)
+
+    def note(self, text: str) -> None:
+        """Tells both."""
+        for display in self._both:
+            display.note(text)
+
+    def searching(self) -> AbstractContextManager[object]:
+        """What is shown is what is held open."""
+        return self._shown.searching()
+
+    def started(self, trial_id: str, configuration: Mapping[str, object], note: str) -> None:
+        """Tells both."""
+        for display in self._both:
+            display.started(trial_id, configuration, note)
+
+    def epoch(self, trial_id: str, epoch: EpochRecord, allowed: int) -> None:
+        """Tells both."""
+        for display in self._both:
+            display.epoch(trial_id, epoch, allowed)
+
+    def ended(self, record: TrialRecord) -> None:
+        """Tells both."""
+        for display in self._both:
+            display.ended(record)
 
 
 class LiveDisplay:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import spaces
-from neurosweep.errors import DataError
+from scans.phantom import PHANTOM_CLASSES
 from search.assignment import Plan
 from search.experiment import Experiment
 from search.stages.prepare import phantom_folder
 from trainables.backbone_weights import missing_weights
 
 __all__ = ["describe"]
-
-_PHANTOM_CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 
 
 def describe(experiment: Experiment) -> str:
@@ -55,9 +53,7 @@ def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
     path = experiment.data.path
     if path is None:
         made = "" if phantom_folder().exists() else ", to be made first"
-        return f"the embedded phantom data (synthetic){made}", _PHANTOM_CLASSES
-    if not path.exists():
-        raise DataError(f"there is no data folder {path}; name an existing one with --data DIR")
+        return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES
     manifest = read_manifest(Path(path))
     unreadable = len(manifest.unreadable)
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
@@ -84,7 +80,8 @@ def _weights(plan: Plan) -> str:
     if not missing:
         return f"{transfer.weights}: all {len(plan.backbones())} backbones are here"
     listed = "\n".join(f"             {path}" for path in missing)
-    return f"{transfer.weights}: {len(missing)} files are missing and would be fetched\n{listed}"
+    fate = "would be fetched" if transfer.weights == "imagenet" else "end the search at once"
+    return f"{transfer.weights}: {len(missing)} files are missing and {fate}\n{listed}"
 
 
 def _final(experiment: Experiment) -> str:

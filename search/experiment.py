@@ -77,7 +77,7 @@ class Data(_Section):
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.absolute()
+        return None if value is None else value.expanduser().absolute()
 
     @model_validator(mode="after")
     def _only_what_is_built(self) -> Data:
@@ -95,6 +95,12 @@ class TransferSettings(_Section):
     weights: str = "imagenet"
     preprocessing: Literal["native", "unit"] = "native"
     image_size: Literal["native"] | int = "native"
+
+    @model_validator(mode="after")
+    def _only_what_is_built(self) -> TransferSettings:
+        if self.keep != 4:
+            raise ValueError("`families.transfer.keep` is not available yet; leave it at 4")
+        return self
 
 
 class SearchSettings(_Section):
@@ -199,10 +205,15 @@ class Experiment(_Section):
             if name not in FAMILY_NAMES:
                 raise ValueError(f"unknown family {name!r}; families are {', '.join(FAMILY_NAMES)}")
         families = {name: {} if ranges is None else ranges for name, ranges in value.items()}
-        weights = (families.get("transfer") or {}).get("weights")
+        for name, ranges in families.items():
+            if not isinstance(ranges, dict):
+                raise ValueError(  # noqa: TRY004 - what pydantic takes for a finding
+                    f"`families.{name}` is a mapping such as {{}}; received {ranges!r}"
+                )
+        weights = families.get("transfer", {}).get("weights")
         if isinstance(weights, str) and weights not in _NAMED_WEIGHTS:
             # A folder: said from where the user stands, which is not where workers stand.
-            absolute = str(Path(weights).absolute())
+            absolute = str(Path(weights).expanduser().absolute())
             families["transfer"] = {**families["transfer"], "weights": absolute}
         return families
 
@@ -236,7 +247,10 @@ class Experiment(_Section):
 
     def space_families(self) -> dict[str, dict[str, Any]]:
         """The families with their ranges as `spaces.declare_space` takes them."""
-        return {name: dict(ranges) for name, ranges in self.families.items()}
+        families = {name: dict(ranges) for name, ranges in self.families.items()}
+        if self.transfer is not None:
+            families["transfer"] = {**self.transfer.model_dump(), **families["transfer"]}
+        return families
 
     def space_training(self) -> dict[str, Any]:
         """The training ranges as `spaces.declare_space` takes them: without the epochs."""

@@ -6,6 +6,7 @@ unknown key, the nearest known one.
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterable, Sequence
 from importlib import resources
@@ -19,10 +20,12 @@ from pydantic import BaseModel, ValidationError
 from neurosweep.errors import ExperimentError
 from search.experiment import Experiment
 
-__all__ = ["DEMO", "load_experiment", "override_experiment", "parse_experiment"]
+__all__ = ["DEMO", "load_experiment", "parse_experiment", "resume_experiment"]
 
 DEMO = "demo.yaml"
 """The experiment that runs when none is named; it is package data of this room."""
+
+_MAY_CHANGE = ("search.trials", "search.time_budget", "resources.workers", "data.path")
 
 _LARGEST_FILE = 1_000_000  # bytes; an experiment is a page of text
 
@@ -63,13 +66,36 @@ def parse_experiment(text: str, *, source: str, overrides: Sequence[str] = ()) -
     return _validated(raw, overrides, source)
 
 
-def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
-    """Returns an experiment with single values changed, checked again.
+def resume_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    """Returns a run's experiment with what may change between its sittings changed.
+
+    Whatever else changed would make rows of one leaderboard that cannot be compared.
 
     Raises:
-        ExperimentError: as for `load_experiment`.
+        ExperimentError: as for `load_experiment`, or another value was to be changed.
     """
-    return _validated(experiment.model_dump(mode="json"), overrides, "the run's experiment")
+    before = experiment.model_dump(mode="json")
+    changed = _validated(copy.deepcopy(before), overrides, "the run's experiment")
+    fixed = _changes(before, changed.model_dump(mode="json")) - set(_MAY_CHANGE)
+    if fixed:
+        raise ExperimentError(
+            f"a run goes on with the experiment it began with; only {', '.join(_MAY_CHANGE)} may "
+            f"change, received another {', '.join(sorted(fixed))}: begin a new run for that"
+        )
+    return changed
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The values that differ: `section.key`, or the name of what is no plain section."""
+    changed = set()
+    for section in before.keys() | after.keys():
+        old, new = before.get(section), after.get(section)
+        if section == "families" or not isinstance(new, dict) or not isinstance(old, dict):
+            changed |= {section} if old != new else set()
+        else:
+            keys = old.keys() | new.keys()
+            changed |= {f"{section}.{key}" for key in keys if old.get(key) != new.get(key)}
+    return changed
 
 
 def _validated(raw: dict[str, Any], overrides: Sequence[str], source: str) -> Experiment:

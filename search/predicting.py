@@ -35,15 +35,20 @@ def predict_files(run: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for start in range(0, len(files), _IMAGES_AT_ONCE):
         chunk = files[start : start + _IMAGES_AT_ONCE]
-        probabilities = trainables.predict(winner, [_read(file) for file in chunk])
+        probabilities = trainables.predict(winner, _read(chunk))
         for file, row in zip(chunk, probabilities, strict=True):
             shares = {name: float(share) for name, share in zip(winner.classes, row, strict=True)}
             rows.append({"file": str(file), "class": max(shares, key=shares.__getitem__), **shares})
     return rows
 
 
-def _read(file: Path) -> Any:
-    try:
-        return scans.decode(file, image_size=None, color="rgb")
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from None
+def _read(files: Sequence[Path]) -> list[Any]:
+    images, wrong = [], []
+    for file in files:
+        try:
+            images.append(scans.decode(file, image_size=None, color="rgb"))
+        except DataError as error:
+            wrong.append(f"  {error}")
+    if wrong:
+        raise DataError("\n".join([f"{len(wrong)} files cannot be read as images:", *wrong]))
+    return images

@@ -10,7 +10,7 @@ import psutil
 
 from neurosweep import __version__
 
-__all__ = ["hardware", "versions"]
+__all__ = ["hardware", "machine", "versions"]
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "keras-tuner", "pyarrow", "scikit-learn")
 
@@ -31,6 +31,11 @@ def hardware() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
     }
+
+
+def machine() -> dict[str, Any]:
+    """Versions and hardware together: what figures equal to the last digit depend on."""
+    return {"versions": versions(), "hardware": hardware()}
 
 
 def _processor() -> str:

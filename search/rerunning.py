@@ -27,6 +27,8 @@ class _Row:
     runtime: trainables.Runtime
     val_accuracy: float | None
     source: scans.Source
+    validation: float
+    split_seed: int
     machine: Mapping[str, Any]
 
 
@@ -98,6 +100,8 @@ def _from_run(
         runtime=trainables.Runtime(**record.runtime),
         val_accuracy=record.val_accuracy,
         source=source,
+        validation=run.info["experiment"]["data"]["validation"],
+        split_seed=run.info["experiment"]["search"]["seed"],
         machine={"versions": run.info.get("versions"), "hardware": run.info.get("hardware")},
     )
 
@@ -160,15 +164,20 @@ def _from_config(
     recipe, scores = trainables.read_config(path)
     if data is None:
         raise DataError(f"{path} does not hold images; name their folder with --data DIR")
+    missing = {"validation", "split_seed", "runtime"} - scores.keys()
+    if missing:
+        raise RunDirectoryError(
+            f"{path} lacks {', '.join(sorted(missing))} among its scores; give a config.yaml as "
+            "`neurosweep search` wrote it into winner/"
+        )
     manifest = scans.read_manifest(data)
     if manifest.fingerprint != scores.get("data_fingerprint") and not allow_other_data:
         raise DataError(
             f"the images in {data} are not those that {path} was trained on; name the right "
             "folder with --data DIR, or say --allow-other-data"
         )
-    split = scans.split(
-        manifest, validation=float(scores["validation"]), seed=int(scores["split_seed"])
-    )
+    validation, seed = float(scores["validation"]), int(scores["split_seed"])
+    split = scans.split(manifest, validation=validation, seed=seed)
     source = scans.Source(
         root=manifest.root,
         split=split,
@@ -183,6 +192,8 @@ def _from_config(
         runtime=trainables.Runtime(**scores["runtime"]),
         val_accuracy=scores.get("val_accuracy"),
         source=source,
+        validation=validation,
+        split_seed=seed,
         machine=scores.get("machine", {}),
     )
 
@@ -205,7 +216,9 @@ def _compare(row: _Row, result: trainables.FitResult, images: int) -> str:
 
 
 def _why_different(row: _Row) -> str:
-    now = {"versions": provenance.versions(), "hardware": provenance.hardware()}
+    now = provenance.machine()
+    if not row.machine.get("hardware"):
+        return "the machine of the recorded figure is not known"
     other = [name for name in now if row.machine.get(name) not in (None, now[name])]
     if other:
         return f"the {' and the '.join(other)} differ from those recorded"
@@ -228,6 +241,9 @@ def _write(output: Path, row: _Row, result: trainables.FitResult, dataset: scans
         "val_loss": result.val_loss,
         "data_fingerprint": dataset.fingerprint,
         "synthetic": dataset.synthetic,
+        "validation": row.validation,
+        "split_seed": row.split_seed,
+        "machine": provenance.machine(),
         "runtime": dict(vars(row.runtime)),
     }
     statistics = trainables.Statistics.of(dataset)

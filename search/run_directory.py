@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import yaml
 from filelock import FileLock, Timeout
@@ -175,6 +175,11 @@ class RunDirectory:
             except OSError:
                 os.ftruncate(file.fileno(), start)  # a full disk must not leave half a line
                 raise
+
+    def log(self) -> TextIO:
+        """Opens search.log to append to; the caller closes it."""
+        with _storage_errors(self.path / "search.log"):
+            return (self.path / "search.log").open("a", encoding="utf-8", buffering=1)
 
     def write_json(self, name: str, content: object) -> None:
         """Writes an object as indented JSON."""

@@ -11,7 +11,6 @@ where this process is killed; those are taken up again by `interrupted`.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 import spaces
+from spaces.bridge import CONFIGURATION_ATTRIBUTE
 
 __all__ = ["Study", "Suggestion", "trial_id_of", "trial_seed"]
 
@@ -91,17 +91,19 @@ class Study:
         self._running: dict[int, Trial] = {}
 
     def enqueue(self, configurations: Iterable[tuple[str, Mapping[str, spaces.Value]]]) -> None:
-        """Puts named configurations before everything the sampler proposes, once per study."""
+        """Puts named configurations before everything the sampler proposes, once per study.
+
+        Those that are in the study already, by name, are not put again: a driver may have been
+        killed between two of them.
+        """
+        known = {trial.user_attrs.get("note") for trial in self._study.get_trials(deepcopy=False)}
         for note, configuration in configurations:
+            if note in known:
+                continue
             self._study.enqueue_trial(
                 spaces.optuna_params(configuration, self._space),
                 user_attrs={"origin": "paper", "note": note},
             )
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing has been asked or enqueued yet."""
-        return not self._study.get_trials(deepcopy=False)
 
     def ask(self) -> Suggestion:
         """Returns the next configuration: an enqueued one first, else the sampler's."""
@@ -109,7 +111,6 @@ class Study:
         configuration = spaces.suggest(trial, self._space)
         attributes = trial.user_attrs
         origin = str(attributes.get("origin", "sampler"))
-        trial.set_user_attr("configuration", json.dumps(configuration))
         self._running[trial.number] = trial
         return Suggestion(
             number=trial.number,
@@ -121,22 +122,21 @@ class Study:
     def interrupted(self) -> list[Suggestion]:
         """Takes up the trials that were running when a driver was killed.
 
-        A trial killed before its configuration was written down is closed as FAIL: it never
-        began, and nothing can be learned from it.
+        One killed while it was being asked for is asked for again: what it had been given, and
+        what was enqueued for it, stands.
         """
         taken_up = []
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if frozen.number in self._running:
                 continue
-            written = frozen.user_attrs.get("configuration")
-            if written is None:
-                self._study.tell(frozen.number, state=TrialState.FAIL)
-                continue
-            self._running[frozen.number] = Trial(self._study, frozen._trial_id)
+            trial = Trial(self._study, frozen._trial_id)
+            self._running[frozen.number] = trial
+            written = frozen.user_attrs.get(CONFIGURATION_ATTRIBUTE)
+            configuration = spaces.suggest(trial, self._space) if written is None else written
             taken_up.append(
                 Suggestion(
                     number=frozen.number,
-                    configuration=json.loads(written),
+                    configuration=dict(configuration),
                     origin=str(frozen.user_attrs.get("origin", "sampler")),
                     note=str(frozen.user_attrs.get("note", "")),
                 )

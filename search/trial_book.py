@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosweep.errors import WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
 from search.assignment import Assignment, Plan
 from search.budget import Budget
@@ -138,11 +139,7 @@ class TrialBook:
         """Records the end of a trial; no outcome means that the scheduler stopped it."""
         running = self._running[trial_id]
         if outcome is not None and outcome.result is not None:
-            record = self._completed(running, outcome.result)
-            predictions = np.asarray(outcome.result["validation_probabilities"], np.float32)
-            self._kept.save_predictions(trial_id, predictions)
-            if outcome.fetch_weights is not None:
-                self._kept.consider(record, self.records, outcome.fetch_weights)
+            record = self._keep_model(running, outcome, outcome.result)
         elif outcome is None and running.epochs:
             record = self._pruned(running)
         else:
@@ -150,7 +147,22 @@ class TrialBook:
             record = self._failed(running, failure)
         self._write(record, running)
         del self._running[trial_id]
+        self._kept.tidy(self.records)
         self._tell(record, running.assignment.suggestion.number)
+        return record
+
+    def _keep_model(
+        self, running: _Running, outcome: Outcome, result: Mapping[str, Any]
+    ) -> TrialRecord:
+        """Saves predictions and, for a finalist, weights; a completed trial's record."""
+        record = self._completed(running, result)
+        predictions = np.asarray(result["validation_probabilities"], np.float32)
+        try:
+            if outcome.fetch_weights is not None:
+                self._kept.consider(record, self.records, outcome.fetch_weights)
+        except WorkerLostError as error:
+            return self._failed(running, {"kind": "WorkerLostError", "message": str(error)})
+        self._kept.save_predictions(record.trial_id, predictions)
         return record
 
     def _completed(self, running: _Running, result: Mapping[str, Any]) -> TrialRecord:

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from neurosweep.errors import WorkerLostError
 from search.trial_book import Outcome, TrialBook
 from search.worker import FINAL, PROGRESS, SCORE, TrialWorker, WorkerSettings
 
@@ -80,10 +82,12 @@ def run_trials(
     scratch = Path(tempfile.mkdtemp(prefix="neurosweep-tune-"))
     try:
         worker = tune.with_parameters(TrialWorker, settings=settings)
-        tune.Tuner(
+        callback = BookCallback(book)
+        _fit(
+            callback,
             tune.with_resources(worker, resources),
             tune_config=tune.TuneConfig(
-                search_alg=BookSearcher(book, workers),
+                search_alg=BookSearcher(book, workers, callback),
                 scheduler=scheduler_of(scheduler),
                 num_samples=-1,  # the searcher says when it is over
                 reuse_actors=True,
@@ -91,14 +95,26 @@ def run_trials(
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=str(scratch),
-                callbacks=[BookCallback(book)],
+                callbacks=[callback],
+                stop=_StopWhenBroken(callback),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
                 verbose=0,
             ),
-        ).fit()
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fit(callback: BookCallback, worker: Any, **configuration: Any) -> None:
+    """Runs Tune; what our books raised inside a callback of it is raised here, as it was."""
+    try:
+        tune.Tuner(worker, **configuration).fit()
+    except Exception:
+        if callback.broken is None:
+            raise
+    if callback.broken is not None:
+        raise callback.broken
 
 
 class _NotRestored:
@@ -111,19 +127,24 @@ class _NotRestored:
 class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships no types
     """Hands the book's assignments to Tune, at most `workers` at once."""
 
-    def __init__(self, book: TrialBook, workers: int) -> None:
+    def __init__(self, book: TrialBook, workers: int, callback: BookCallback) -> None:
         super().__init__(metric=SCORE, mode="max")
         self._book = book
         self._workers = workers
+        self._callback = callback
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial's configuration, None to wait, or FINISHED."""
         del trial_id
-        if self._book.exhausted:
+        if self._callback.broken is not None or self._book.exhausted:
             return str(Searcher.FINISHED)
         if self._book.running >= self._workers:
             return None
-        return {"assignment": self._book.next_assignment().to_dict()}
+        try:
+            return {"assignment": self._book.next_assignment().to_dict()}
+        except Exception as error:  # noqa: BLE001 - raised again after Tune has wound down
+            self._callback.broken = error
+            return str(Searcher.FINISHED)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -138,18 +159,24 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
 
 
 class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray ships no types
-    """Tells the book what happens to trials."""
+    """Tells the book what happens to trials.
+
+    Tune takes an exception from a callback for the trial's own and goes on. Ours means that the
+    books cannot be kept, on a full disk say: it is remembered, nothing more is recorded, and the
+    search ends.
+    """
 
     def __init__(self, book: TrialBook) -> None:
         self._book = book
         self._outcomes: dict[str, Outcome] = {}
+        self.broken: Exception | None = None
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch, or keeps the outcome for the end."""
         name = _name(trial)
         epoch = result.pop("epoch", None)
         if epoch is not None:
-            self._book.note_epoch(name, epoch)
+            self._keep(lambda: self._book.note_epoch(name, epoch))
         final = result.pop(FINAL, None)  # kept out of what Tune stores with the trial
         if final is not None:
             self._outcomes[name] = _outcome(final)
@@ -157,14 +184,37 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Records a trial that ended by itself or was stopped by the scheduler."""
         name = _name(trial)
-        self._book.end(name, self._outcomes.pop(name, None))
+        self._keep(lambda: self._book.end(name, self._outcomes.pop(name, None)))
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Records a trial whose worker was lost."""
         failure = {"kind": "WorkerLostError", "message": "the worker's node or process was lost"}
         if trial.error_file and Path(trial.error_file).exists():
             failure["traceback"] = Path(trial.error_file).read_text(errors="replace")
-        self._book.end(_name(trial), Outcome(failure=failure))
+        self._keep(lambda: self._book.end(_name(trial), Outcome(failure=failure)))
+
+    def _keep(self, entry: Callable[[], object]) -> None:
+        if self.broken is None:
+            try:
+                entry()
+            except Exception as error:  # noqa: BLE001 - raised again after Tune has wound down
+                self.broken = error
+
+
+class _StopWhenBroken(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
+    """Ends all trials once the books cannot be kept."""
+
+    def __init__(self, callback: BookCallback) -> None:
+        self._callback = callback
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether this trial ends."""
+        del trial_id, result
+        return self.stop_all()
+
+    def stop_all(self) -> bool:
+        """Whether the search ends."""
+        return self._callback.broken is not None
 
 
 def _name(trial: Any) -> str:
@@ -174,5 +224,11 @@ def _name(trial: Any) -> str:
 def _outcome(final: dict[str, Any]) -> Outcome:
     if "failure" in final:
         return Outcome(failure=final["failure"])
-    reference = final["weights"][0]
-    return Outcome(result=final["result"], fetch_weights=lambda: ray.get(reference))
+    return Outcome(result=final["result"], fetch_weights=lambda: _fetch(final["weights"][0]))
+
+
+def _fetch(weights: Any) -> Any:
+    try:
+        return ray.get(weights)
+    except ray.exceptions.RayError as error:
+        raise WorkerLostError(f"the worker was lost before its weights came: {error}") from error

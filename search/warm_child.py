@@ -96,7 +96,7 @@ class WarmChild:
         try:
             self._send(DROP)
             while self._receive(_DROP_LIMIT)[0] == "epoch":
-                self._send(DROP)
+                pass  # said before it read the word
         except WorkerLostError:
             self.close()
 

@@ -17,7 +17,15 @@ from neurosweep.errors import RunDirectoryError
 from reports import Status, TrialRecord
 from search.run_directory import RunDirectory
 
-__all__ = ["WeightsKept", "best_first", "finalists_of", "load_weights", "save_weights"]
+__all__ = [
+    "WeightsKept",
+    "best_first",
+    "finalists_of",
+    "has_weights",
+    "load_weights",
+    "save_array",
+    "save_weights",
+]
 
 Weights = list[NDArray[np.generic]]
 
@@ -46,6 +54,11 @@ def save_weights(run: RunDirectory, trial_id: str, weights: Sequence[NDArray[np.
     content = io.BytesIO()
     np.savez(content, *weights)
     run.write(f"trials/{trial_id}/weights.npz", content.getvalue())
+
+
+def has_weights(run: RunDirectory, trial_id: str) -> bool:
+    """Whether the trial's weights are still in the run directory."""
+    return (run.path / "trials" / trial_id / "weights.npz").exists()
 
 
 def load_weights(run: RunDirectory, trial_id: str) -> Weights:
@@ -86,12 +99,19 @@ class WeightsKept:
         earlier: Sequence[TrialRecord],
         fetch: Callable[[], Weights],
     ) -> None:
-        """Keeps a new record's weights if it is a finalist now; drops those that no longer are."""
+        """Saves a new record's weights if it will be a finalist."""
         finalists = {r.trial_id for r in finalists_of([*earlier, record], self._count)}
-        if record.trial_id not in finalists:
-            return
-        save_weights(self._run, record.trial_id, fetch())
-        self._kept.add(record.trial_id)
+        if record.trial_id in finalists:
+            save_weights(self._run, record.trial_id, fetch())
+            self._kept.add(record.trial_id)
+
+    def tidy(self, records: Sequence[TrialRecord]) -> None:
+        """Drops weights of trials that are finalists no longer.
+
+        Called when the record that displaced them counts: before, a kill could leave a finalist
+        without its weights.
+        """
+        finalists = {record.trial_id for record in finalists_of(records, self._count)}
         for trial_id in self._kept - finalists:
             (self._run.path / "trials" / trial_id / "weights.npz").unlink(missing_ok=True)
         self._kept &= finalists

@@ -130,6 +130,12 @@ class StageWorker:
             payload: Its arguments.
             seconds: Time after which it is asked to end in order at its next epoch.
         """
+        try:
+            return self._run(task, payload, seconds)
+        except WorkerLostError as error:
+            return "failed", {"kind": "WorkerLostError", "message": str(error), "traceback": ""}
+
+    def _run(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         deadline = None if seconds is None else time.monotonic() + seconds
         self._child.begin(task, payload)
         while True:

@@ -57,6 +57,7 @@ class Bench:
         self._recipe = recipe
         self._dataset = dataset
         self._statistics = Statistics.of(dataset)
+        self._precision = runtime.precision
         self._twin = core
         if runtime.precision != "float32":
             self._twin = build_core(
@@ -71,8 +72,13 @@ class Bench:
         model = build_trained(
             self._recipe, self.core, self._statistics, strength=settings.augmentation_strength
         )
+        optimizer = build_optimizer(settings, steps=steps)
+        if self._precision == "mixed_float16":
+            # Keras scales losses by itself only where the outermost model has the policy; here it
+            # is the core inside. Unscaled, small gradients are zero in half precision.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(
-            optimizer=build_optimizer(settings, steps=steps),
+            optimizer=optimizer,
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             # On two cores XLA was slower in steps and took minutes to compile a five-conv network.

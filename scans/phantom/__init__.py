@@ -5,5 +5,9 @@ They look like scans and are none: whatever is measured on them is marked synthe
 """
 
 from scans.phantom.folder import write_phantom
+from scans.phantom.lesions import LESIONS
 
-__all__ = ["write_phantom"]
+__all__ = ["PHANTOM_CLASSES", "write_phantom"]
+
+PHANTOM_CLASSES = tuple(LESIONS)
+"""The classes of phantom data, sorted; those of the reference task."""

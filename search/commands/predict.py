@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neurosweep.errors import DataError
+import reports
+from neurosweep.errors import DataError, UserError
 from search.quiet_start import load_tensorflow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -35,11 +36,17 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "parquet" and options.output is None:
         raise DataError("--format parquet writes a file; name it with --output FILE")
     files = _files(options.images)
+    reports.read_run(options.run)  # what is no run is told before anything heavy is loaded
     load_tensorflow()
     from search.predicting import predict_files
 
     rows = predict_files(options.run, files)
-    _write(rows, options.format, options.output)
+    try:
+        _write(rows, options.format, options.output)
+    except OSError as error:
+        raise UserError(
+            f"{options.output} could not be written ({error.strerror}); name another --output"
+        ) from None
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import reports
 from search.quiet_start import load_tensorflow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains the row and prints how its validation accuracy compares."""
+    if not options.run.is_file():
+        reports.read_run(options.run)  # what is no run is told before anything heavy is loaded
     load_tensorflow()
     from search.rerunning import rerun
 

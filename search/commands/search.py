@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
+from scans.folder import find_files
 from search.quiet_start import load_tensorflow
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the search and prints its leaderboard's first rows and where its files are."""
     experiment = _experiment(options)
+    if experiment.data.path is not None:
+        find_files(experiment.data.path)  # a wrong folder is told before anything heavy is loaded
     load_tensorflow()
     if options.dry_run:
         from search.dry_run import describe
@@ -83,7 +87,7 @@ def _request(options: argparse.Namespace, experiment: Experiment) -> Request:
 
 def _experiment(options: argparse.Namespace) -> Experiment:
     """The experiment with the command line's options in it."""
-    from search.experiment_file import load_experiment, override_experiment
+    from search.experiment_file import load_experiment, resume_experiment
 
     if not options.resume:
         return load_experiment(options.experiment, _overrides(options))
@@ -96,13 +100,13 @@ def _experiment(options: argparse.Namespace) -> Experiment:
     from search.run_directory import newest_run
 
     path = options.output or newest_run(Path.cwd() / "runs")
-    return override_experiment(resumed_experiment(path), _overrides(options))
+    return resume_experiment(resumed_experiment(path), _overrides(options))
 
 
 def _overrides(options: argparse.Namespace) -> list[str]:
     """The options that stand for a value of the experiment, as --set would say them."""
     named: dict[str, Any] = {
-        "data.path": None if options.data is None else f"'{options.data.absolute()}'",
+        "data.path": None if options.data is None else json.dumps(str(options.data.absolute())),
         "search.trials": options.trials,
         "search.time_budget": options.time_budget,
         "search.seed": options.seed,

@@ -13,9 +13,6 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "show the hyperparameters of all families"
 
-_CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
-"""The reference task's classes; a space depends on the image size, not on their names."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
@@ -34,13 +31,14 @@ def run(options: argparse.Namespace) -> int:
     """Prints the space."""
     load_tensorflow()
     import spaces
+    from scans.phantom import PHANTOM_CLASSES
     from search.assignment import Plan
     from search.experiment import Experiment
     from search.experiment_file import load_experiment
 
     given = options.experiment
     experiment = Experiment() if given is None else load_experiment(given)
-    space = Plan(experiment=experiment, classes=_CLASSES).space()
+    space = Plan(experiment=experiment, classes=PHANTOM_CLASSES).space()
     rows = [row for row in spaces.describe(space) if _shown(row, options.family)]
     print(json.dumps(rows, indent=2) if options.format == "json" else _table(rows))
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 
 import scans
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import TrialError
 from reports import TrialRecord
 from search.assignment import Plan
 from search.budget import Budget
@@ -93,11 +93,11 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             seconds: Time after which it ends in order at its next epoch.
 
         Raises:
-            NeurosweepError: if the task failed; the message has its traceback.
+            TrialError: if the task failed; the message has its traceback.
         """
         kind, content = ray.get(self._actor.run.remote(task, payload, seconds))
         if kind == "failed":
-            raise NeurosweepError(
+            raise TrialError(
                 f"the stage's task `{task}` failed on its worker: {content['kind']}: "
                 f"{content['message']}\n{content['traceback']}"
             )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 import scans
 from reports import Stage, TrialRecord
 from search.stages.context import Run, StageWorkers
-from search.stages.fine_tune import read_recipe
-from search.weights_kept import finalists_of, load_weights, save_array
+from search.stages.fine_tune import read_recipe, winner_of
+from search.weights_kept import finalists_of, has_weights, load_weights, save_array
 from trainables import Evaluation
 from trainables.metrics import classification_report, confusion, missed_positives
 
@@ -21,9 +21,16 @@ __all__ = ["evaluate", "finalists", "true_labels"]
 
 def finalists(run: Run) -> list[TrialRecord]:
     """The models that see the test set: the best few, the best of each family, the fine-tuned."""
-    searched = [record for record in run.records if record.stage == Stage.SEARCH]
+    trained = [record for record in run.records if has_weights(run.directory, record.trial_id)]
+    searched = [record for record in trained if record.stage == Stage.SEARCH]
     best = finalists_of(searched, run.plan.experiment.final.finalists)
-    tuned = [r for r in run.records if r.stage == Stage.FINE_TUNE and r.parent_id in _ids(best)]
+    names = {record.trial_id for record in best}
+    winner = winner_of(trained)
+    tuned = [
+        record
+        for record in trained
+        if record.stage == Stage.FINE_TUNE and (record.parent_id in names or record == winner)
+    ]
     return [*tuned, *best]
 
 
@@ -82,7 +89,3 @@ def _evaluate_one(
         "confusion": matrix,
         "classification_report": classification_report(result.probabilities, labels, classes),
     }
-
-
-def _ids(records: list[TrialRecord]) -> set[str]:
-    return {record.trial_id for record in records}

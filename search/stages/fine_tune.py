@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from neurosweep.errors import TrialError
 from reports import Stage, Status, TrialRecord
 from search.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
@@ -33,20 +34,51 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     settings = FineTune(epochs=epochs, patience=min(_PATIENCE, epochs))
     recipe = replace(read_recipe(run.directory, parent.trial_id), fine_tune=settings)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    result: FitResult = worker.run(
-        "fine_tune",
-        {
-            "recipe": recipe,
-            "weights": load_weights(run.directory, parent.trial_id),
-            "source": run.source,
-        },
-        seconds=run.budget.fine_tune_seconds_left(),
-    )
+    payload = {
+        "recipe": recipe,
+        "weights": load_weights(run.directory, parent.trial_id),
+        "source": run.source,
+    }
+    try:
+        result: FitResult = worker.run(
+            "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
+        )
+    except TrialError as error:
+        run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner (log.txt)")
+        return _failed(run.directory, parent, settings, str(error), started)
     if result.stop_reason == "stopped":
         # A replay ends where the budget ended this one.
         recipe = replace(recipe, fine_tune=replace(settings, epochs=max(1, result.epochs)))
     record = _record(parent, recipe, result, started)
     _keep(run.directory, record, recipe, result)
+    return record
+
+
+def _failed(
+    run: RunDirectory, parent: TrialRecord, settings: FineTune, message: str, started: str
+) -> TrialRecord:
+    """Records a fine-tuning that did not come to its end; the parent is not touched by it."""
+    record = replace(
+        parent,
+        trial_id=f"{parent.trial_id}-ft",
+        parent_id=parent.trial_id,
+        stage=Stage.FINE_TUNE,
+        status=Status.FAILED,
+        stop_reason="failed",
+        error=message.splitlines()[0],
+        val_accuracy=None,
+        val_loss=None,
+        epochs=0,
+        epochs_allowed=settings.epochs,
+        kept_epoch=None,
+        seconds=0.0,
+        started_at=started,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        fine_tune=asdict(settings),
+    )
+    run.trial(record.trial_id)
+    run.write(f"trials/{record.trial_id}/log.txt", (message.rstrip() + "\n").encode())
+    run.append("trials.jsonl", record.to_json())
     return record
 
 

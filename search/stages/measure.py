@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import scans
+from neurosweep.errors import NeurosweepError
 from search.assignment import Plan
 from search.run_directory import RunDirectory
 from search.stages.context import StageWorkers
@@ -40,6 +41,12 @@ def choose_runtime(
                 "channels": plan.task.channels,
                 "threads": threads,
             },
+        )
+    if resources["GPU"] > 0 and measured["device"] == "cpu":
+        raise NeurosweepError(
+            f"each trial was to have {resources['GPU']:g} GPUs, but TensorFlow sees none on the "
+            "worker; install the extra there (pip install 'neurosweep[gpu]'), or train on CPUs "
+            "with --set resources.gpus_per_trial=0"
         )
     precision = measured["precision"] if wanted.precision == "auto" else wanted.precision
     runtime = Runtime(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import scans
-from neurosweep.errors import DataError
+from neurosweep.errors import DataError, ExperimentError
 from search.experiment import Data
 from search.run_directory import RunDirectory
 
@@ -98,13 +98,24 @@ def _write_tables(run: RunDirectory, manifest: scans.Manifest, split: pa.Table) 
     run.write_json("audit.json", scans.audit(manifest))
 
 
+def _negative_class(classes: tuple[str, ...], data: Data) -> str | None:
+    """The class that means "nothing found", or None where these data have none."""
+    wanted = data.negative_class
+    if wanted is None or wanted in classes:
+        return wanted
+    if wanted == Data.model_fields["negative_class"].default:
+        return None  # the reference task's own; other data need not have it
+    raise ExperimentError(
+        f"data.negative_class must be one of {', '.join(classes)}, or null; received {wanted!r}"
+    )
+
+
 def _facts(manifest: scans.Manifest, split: pa.Table, data: Data) -> dict[str, Any]:
-    negative = data.negative_class
     return {
         "root": str(manifest.root),
         "fingerprint": manifest.fingerprint,
         "classes": list(manifest.classes),
-        "negative_class": negative if negative in manifest.classes else None,
+        "negative_class": _negative_class(manifest.classes, data),
         "images": manifest.table.num_rows,
         "unreadable": len(manifest.unreadable),
         "parts": _parts(split),

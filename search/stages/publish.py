@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import reports
+from search import provenance
 from search.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
@@ -25,9 +27,21 @@ def publish_winner(run: Run, worker: StageWorkers) -> None:
             "scores": _scores(run, winner),
         },
     )
-    (run.directory.path / "winner").mkdir(exist_ok=True)
+    _replace_winner(run.directory, files)
+
+
+def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
+    """Puts a whole new folder in the old one's place: model and recipe must not get mixed."""
+    winner, aside, old = (run.path / name for name in ("winner", ".winner-new", ".winner-old"))
+    for leftover in (aside, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside.mkdir()
     for name, content in files.items():
-        run.directory.write(f"winner/{name}", content)
+        run.write(f"{aside.name}/{name}", content)
+    if winner.exists():
+        winner.rename(old)
+    aside.rename(winner)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
@@ -51,4 +65,5 @@ def _scores(run: Run, winner: reports.TrialRecord) -> dict[str, Any]:
         "validation": experiment.data.validation,
         "split_seed": experiment.search.seed,
         "runtime": dict(vars(run.runtime)),
+        "machine": provenance.machine(),
     }

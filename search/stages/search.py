@@ -39,7 +39,7 @@ def search(run: Run) -> list[TrialRecord]:
         display=run.display,
         facts=run.facts(),
     )
-    if study.is_new and experiment.search.papers:
+    if experiment.search.papers:
         study.enqueue(
             spaces.paper_configurations(space, run.plan.task, experiment.space_families())
         )

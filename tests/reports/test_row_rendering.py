@@ -124,7 +124,7 @@ def test_an_ensemble_is_marked(rows: list[LeaderboardRow]):
 def test_the_picture_shows_the_first_rows(rows: list[LeaderboardRow], tmp_path: Path):
     path = tmp_path / "leaderboard.svg"
     draw_leaderboard_svg(rows, path, top=2)
-    assert "url(\"http" not in path.read_text()
+    assert 'url("http' not in path.read_text()
     text = path.read_text(encoding="utf-8").replace("&#160;", " ")
     assert "0010-ft" in text
     assert "0004" not in text

@@ -36,7 +36,24 @@ def search(*words) -> int:
 
 def test_no_such_data_folder(capsys, tmp_path):
     assert search("--data", tmp_path / "absent") == 2
-    assert "absent; name an existing one with --data DIR" in said(capsys)
+    message = said(capsys)
+    assert "The data folder must exist" in message
+    assert str(tmp_path / "absent") in message
+
+
+def test_a_wrong_data_folder_leaves_no_run_behind(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (["--data", "absent"], ["--data", "it's absent"]):
+        assert main(["search", *words, "--output", "run"]) == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_range_leaves_no_run_behind(capsys, tmp_path, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = "families={mini_resnet: {filters: {min: 64, max: 16}}}"
+    assert main(["search", "--data", str(folder), "--output", "run", "--set", wrong]) == 2
+    assert "filters" in said(capsys)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_without_images(capsys, tmp_path):

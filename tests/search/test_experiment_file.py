@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import spaces
 from neurosweep.errors import ExperimentError
 from search.experiment import FAMILY_NAMES, Experiment, seconds_of
-from search.experiment_file import load_experiment, override_experiment, parse_experiment
+from search.experiment_file import load_experiment, parse_experiment, resume_experiment
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -74,6 +74,9 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("training: {epochs: 0}", "`training.epochs` is a whole number from 1 to 10000"),
         ("training: {epochs: yes}", "`training.epochs` is a whole number"),
         ("name: ../up", "name: "),
+        ("families: {transfer: [MobileNetV2]}", "`families.transfer` is a mapping such as"),
+        ("families: {plain_cnn: 5}", "`families.plain_cnn` is a mapping such as"),
+        ("families: {transfer: {keep: 9}}", "`families.transfer.keep` is not available yet"),
         ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
         ("data: {leaks: drop}", "`data.leaks` is not available yet"),
         ("search: {repeats: 3}", "`search.repeats` is not available yet"),
@@ -124,7 +127,7 @@ def test_set_refuses_unknown_keys_too():
 
 def test_a_resumed_experiment_survives_its_record():
     experiment = parsed("families: {transfer: {weights: random}}\nsearch: {time_budget: 90s}")
-    again = override_experiment(experiment, ["search.trials=9"])
+    again = resume_experiment(experiment, ["search.trials=9"])
     assert again.search.trials == 9
     assert again.search.time_budget == 90.0
     assert again.families == experiment.families
@@ -172,3 +175,30 @@ def test_folders_are_taken_from_where_the_user_stands(tmp_path, monkeypatch):
     assert experiment.data.path == tmp_path / "images"
     assert experiment.transfer is not None
     assert experiment.transfer.weights == str(tmp_path / "staged")
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["search.seed=5", "data.image_size=64", "families={plain_cnn: {}}", "training.epochs=3"],
+)
+def test_a_resumed_run_keeps_the_experiment_it_began_with(override):
+    key = override.partition("=")[0]
+    with pytest.raises(ExperimentError, match=f"may change, received another {key}.*new run"):
+        resume_experiment(parsed("name: x"), [override])
+
+
+def test_a_home_folder_is_meant_as_one():
+    experiment = parsed("data: {path: ~/images}\nfamilies: {transfer: {weights: ~/staged}}")
+    assert experiment.data.path == Path.home() / "images"
+    assert experiment.transfer is not None
+    assert experiment.transfer.weights == str(Path.home() / "staged")
+
+
+def test_native_sizes_are_meant_where_no_size_is_said():
+    from search.assignment import Plan
+
+    text = "data: {image_size: 64}\nfamilies: {transfer: {backbones: [InceptionV3]}}"
+    plan = Plan(experiment=parsed(text), classes=("a", "b"))
+    assert plan.backbones() == ("InceptionV3",)
+    assert plan.image_sizes() == [299]
+    assert spaces.describe(plan.space())

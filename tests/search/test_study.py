@@ -1,5 +1,3 @@
-import json
-
 import optuna
 import pytest
 from doubles import plan, study
@@ -42,7 +40,7 @@ def test_every_suggestion_is_valid_and_on_disk_before_it_is_returned(tmp_path):
         suggestion = ours.ask()
         spaces.validate(suggestion.configuration, chosen.space())
         written = loaded(tmp_path / "j").trials[suggestion.number].user_attrs["configuration"]
-        assert json.loads(written) == suggestion.configuration
+        assert written == suggestion.configuration
 
 
 def test_the_same_seed_proposes_the_same(tmp_path):
@@ -94,12 +92,29 @@ def test_recorded_failures_and_prunings_are_told_after_a_kill(tmp_path):
     assert states == [TrialState.FAIL, TrialState.PRUNED]
 
 
-def test_a_trial_killed_before_its_configuration_was_written_is_closed(tmp_path):
-    ours = study(tmp_path / "j")
-    loaded(tmp_path / "j").ask()
-    assert study(tmp_path / "j").interrupted() == []
-    assert loaded(tmp_path / "j").trials[0].state == TrialState.FAIL
-    assert not ours.is_new
+def test_a_trial_killed_while_it_was_asked_for_is_asked_for_again(tmp_path):
+    chosen = plan("data: {image_size: 150}\nfamilies: {mini_resnet: {}, plain_cnn: {}}")
+    papers = spaces.paper_configurations(
+        chosen.space(), chosen.task, chosen.experiment.space_families()
+    )
+    study(tmp_path / "j", of=chosen).enqueue(papers)
+    loaded(tmp_path / "j").ask()  # and killed before it was given anything
+    (again,) = study(tmp_path / "j", of=chosen).interrupted()
+    assert (again.number, again.note) == (0, papers[0][0])
+    assert again.configuration == dict(papers[0][1])
+
+
+def test_papers_rows_are_enqueued_once_even_if_a_driver_was_killed_between_them(tmp_path):
+    chosen = plan("data: {image_size: 150}\nfamilies: {mini_resnet: {}, plain_cnn: {}}")
+    papers = spaces.paper_configurations(
+        chosen.space(), chosen.task, chosen.experiment.space_families()
+    )
+    assert len(papers) > 1
+    study(tmp_path / "j", of=chosen).enqueue(papers[:1])
+    after = study(tmp_path / "j", of=chosen)
+    after.enqueue(papers)
+    after.enqueue(papers)
+    assert [after.ask().note for _ in range(len(papers) + 1)] == [*(n for n, _ in papers), ""]
 
 
 def test_a_journal_torn_at_any_byte_of_its_last_line_loads_and_goes_on(tmp_path):

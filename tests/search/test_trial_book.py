@@ -161,3 +161,36 @@ def test_a_record_written_but_not_told_is_told_on_resume(run, monkeypatch):
 def test_the_best_epoch_is_the_first_of_the_highest_accuracy_with_the_lowest_loss():
     epochs = [epoch(1, 0.5, 1.0), epoch(2, 0.7, 0.9), epoch(3, 0.7, 0.8), epoch(4, 0.7, 0.8)]
     assert best_epoch(epochs)["epoch"] == 3
+
+
+def test_a_kill_before_a_record_counts_leaves_every_finalist_its_weights(run, monkeypatch):
+    text = "families: {plain_cnn: {}}\ndata: {image_size: 32}\nfinal: {finalists: 1}"
+    killed = book(run, budget=Budget(trials=9, seconds=None), text=text)
+    killed.end(killed.next_assignment().trial_id, completed(0.5))
+    better = killed.next_assignment().trial_id
+    with monkeypatch.context() as patched:
+        patched.setattr(type(run), "append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            killed.end(better, completed(0.9))
+    assert load_weights(run, "t0000")
+    after = book(run, budget=Budget(trials=9, seconds=None), text=text)
+    after.resume(list(reports.read_run(run.path).records))
+    after.end(after.next_assignment().trial_id, completed(0.9))
+    assert not (run.path / "trials" / "t0000" / "weights.npz").exists()
+    assert load_weights(run, better)
+
+
+def test_a_trial_whose_weights_are_lost_with_their_worker_has_failed(run):
+    from neurosweep.errors import WorkerLostError
+
+    def lost():
+        raise WorkerLostError("the node went away")
+
+    ours = book(run)
+    name = ours.next_assignment().trial_id
+    outcome = type(failed())(result=completed(0.9).result, fetch_weights=lost)
+    record = ours.end(name, outcome)
+    assert (record.status, record.error) == (
+        Status.FAILED,
+        "WorkerLostError: the node went away",
+    )

@@ -1,0 +1,129 @@
+"""Tune takes an exception of a callback for the trial's own: ours must come out all the same."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import ray
+from ray import tune
+
+import search.tuning as tuning
+from neurosweep.errors import NeurosweepError
+from search.tuning import BookCallback, BookSearcher, run_trials, scheduler_of
+from search.worker import FINAL, PROGRESS, SCORE
+
+
+class Trainable(tune.Trainable):
+    """Three epochs in no time, then a result."""
+
+    def setup(self, config, settings=None):
+        self._epoch = 0
+
+    def reset_config(self, new_config):
+        self._epoch = 0
+        return True
+
+    def step(self):
+        self._epoch += 1
+        if self._epoch <= 3:
+            epoch = {"epoch": self._epoch}
+            return {SCORE: 0.5, PROGRESS: 20 * self._epoch, "epoch": epoch}
+        return {"done": True, FINAL: {"failure": {"kind": "K", "message": "m"}}}
+
+
+class Book:
+    """Hands out four trials; breaks where it is told to."""
+
+    def __init__(self, breaks_in=""):
+        self.breaks_in = breaks_in
+        self.given, self.ended, self.epochs = 0, [], 0
+
+    @property
+    def running(self):
+        return self.given - len(self.ended)
+
+    @property
+    def exhausted(self):
+        return self.given >= 4
+
+    def next_assignment(self):
+        self._break("next_assignment")
+        self.given += 1
+        name = f"t{self.given:04d}"
+        return SimpleNamespace(to_dict=lambda: {"trial_id": name})
+
+    def note_epoch(self, name, epoch):
+        self._break("note_epoch")
+        self.epochs += 1
+
+    def end(self, name, outcome):
+        self._break("end")
+        self.ended.append((name, outcome is not None))
+
+    def _break(self, where):
+        if where == self.breaks_in:
+            raise NeurosweepError("the disk is full")
+
+
+@pytest.fixture(scope="module")
+def local_ray():
+    # Workers must be able to import this file for its trainable.
+    paths = {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    }
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        address="local",
+        runtime_env={"env_vars": paths},
+    )
+    yield
+    ray.shutdown()
+
+
+def run(book, monkeypatch):
+    monkeypatch.setattr(tuning, "TrialWorker", Trainable)
+    resources = {"CPU": 1.0, "GPU": 0.0}
+    run_trials(book, None, workers=2, resources=resources, scheduler="asha")
+
+
+def test_all_trials_run_and_end(local_ray, monkeypatch):
+    book = Book()
+    run(book, monkeypatch)
+    assert sorted(name for name, _ in book.ended) == ["t0001", "t0002", "t0003", "t0004"]
+    assert book.epochs == 12
+
+
+@pytest.mark.parametrize("where", ["next_assignment", "note_epoch", "end"])
+def test_what_the_books_raise_comes_out_as_it_was_and_ends_the_search(
+    local_ray, monkeypatch, where
+):
+    book = Book(breaks_in=where)
+    with pytest.raises(NeurosweepError, match="the disk is full"):
+        run(book, monkeypatch)
+    assert not book.ended
+
+
+def test_the_searcher_waits_while_all_workers_are_busy():
+    book = Book()
+    searcher = BookSearcher(book, 1, BookCallback(book))
+    assert searcher.suggest("a") == {"assignment": {"trial_id": "t0001"}}
+    assert searcher.suggest("b") is None
+    book.given = 4
+    assert searcher.suggest("c") == "FINISHED"
+
+
+def test_asha_looks_at_the_share_of_epochs_and_never_stops_a_last_one():
+    scheduler = scheduler_of("asha")
+    trials = [SimpleNamespace(trial_id=str(number)) for number in range(8)]
+    for trial in trials:
+        scheduler.on_trial_add(None, trial)
+    for trial in trials[:4]:
+        assert scheduler.on_trial_result(None, trial, {SCORE: 0.9, PROGRESS: 20}) == "CONTINUE"
+    worse = {SCORE: 0.1, PROGRESS: 19}
+    assert scheduler.on_trial_result(None, trials[4], worse) == "CONTINUE"
+    assert scheduler.on_trial_result(None, trials[4], {**worse, PROGRESS: 21}) == "STOP"
+    assert scheduler.on_trial_result(None, trials[5], {SCORE: 0.1}) == "CONTINUE"
+    assert type(scheduler_of("none")).__name__ == "FIFOScheduler"
