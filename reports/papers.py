@@ -37,9 +37,9 @@ class PaperComparison:
 ASSUMPTIONS = (
     "The papers trained on the Kaggle Brain Tumor MRI images at 150 px; these rows ran at this "
     "experiment's images, size and epochs: compare with care, and not at all on other data.",
-    "Ours, because the papers leave it open: learning rate (1e-3), batch size (32) and epochs, unless "
-    "the experiment sets them; "
-    "5-Conv's 3-by-3 kernels and FC widths of 512; input size of Mini-VGGNet and Mini-ResNet; "
+    "Ours, because the papers leave it open: learning rate (1e-3), batch size (32) and epochs, "
+    "unless the experiment sets them; 5-Conv's 3-by-3 kernels and FC widths of 512; input size of "
+    "Mini-VGGNet and Mini-ResNet; "
     "Mini-ResNet's stem and its blocks of 64 filters; the list of thirteen backbones, each with "
     "its own preprocessing.",
 )
