@@ -6,8 +6,10 @@ scikit-learn nor nilearn nor SciPy: the functions that need them import them.
 
 from scans.audit import audit
 from scans.cache import default_cache
+from scans.clean import clean_test_rows
 from scans.dataset import Dataset, Source, open_dataset
 from scans.decode import decode
+from scans.folds import fold_split
 from scans.manifest import Manifest, Unreadable, read_manifest
 from scans.phantom import write_phantom
 from scans.split import split
@@ -18,8 +20,10 @@ __all__ = [
     "Source",
     "Unreadable",
     "audit",
+    "clean_test_rows",
     "decode",
     "default_cache",
+    "fold_split",
     "open_dataset",
     "read_manifest",
     "split",

@@ -24,7 +24,8 @@ class Source:
 
     Attributes:
         root: The data folder.
-        split: Columns file, label, part; see `scans.split`.
+        split: Columns file, label, part and more; see `scans.split`. Rows whose part is none of
+            train, validation and test are decoded with the others and belong to no part.
         classes: Sorted names: the order of the labels.
         fingerprint: Of the manifest.
         synthetic: The images are phantom data.

@@ -4,6 +4,7 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import scans
@@ -38,6 +39,21 @@ def test_every_image_is_in_one_part(dataset):
     rows = np.concatenate([dataset.train, dataset.validation, dataset.test])
     assert sorted(rows) == list(range(26))
     assert rows.dtype == dataset.labels.dtype == np.int64
+
+
+def test_dropped_images_stay_in_the_cache_and_are_of_no_part(source, dataset):
+    parts = source.split["part"].to_pylist()
+    gone = parts.index("train")
+    parts[gone] = "dropped"
+    split = source.split.set_column(2, "part", pa.array(parts))
+    without = scans.open_dataset(replace(source, split=split), image_size=8, color="grey")
+    row = dataset.files.index(source.split["file"][gone].as_py())
+    assert without.files == dataset.files
+    np.testing.assert_array_equal(without.images, dataset.images)
+    assert sorted(without.train) == sorted(set(dataset.train) - {row})
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(getattr(without, part), getattr(dataset, part))
+    assert without.mean != dataset.mean
 
 
 @pytest.mark.parametrize("color", ["grey", "rgb"])
