@@ -20,6 +20,9 @@ class Finalist:
         latency_ms: Milliseconds for one image.
         confusion: Images by true class (rows) and predicted class (columns).
         classification_report: As scikit-learn's `classification_report(output_dict=True)`.
+        missed_positives_clean: As `missed_positives`, without images that leak from training.
+        confusion_clean: As `confusion`, without images that leak from training.
+        classification_report_clean: The same without images that leak from training.
     """
 
     trial_id: str
@@ -29,6 +32,9 @@ class Finalist:
     latency_ms: float | None = None
     confusion: tuple[tuple[int, ...], ...]
     classification_report: dict[str, Any]
+    missed_positives_clean: int | None = None
+    confusion_clean: tuple[tuple[int, ...], ...] | None = None
+    classification_report_clean: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +45,16 @@ class Evaluation:
         opened: ISO time at which the test set was opened.
         classes: In the order of the confusion matrices' rows and columns.
         negative_class: The class that means "nothing found"; None if there is none.
+        test_images: Images of the test set; None in runs of an older layout.
+        test_images_clean: Those that do not leak from training; None where it is not known.
     """
 
     opened: str
     finalists: tuple[Finalist, ...]
     classes: tuple[str, ...]
     negative_class: str | None = None
+    test_images: int | None = None
+    test_images_clean: int | None = None
 
     def of(self, trial_id: str) -> Finalist | None:
         """Give a trial's figures, None if it was no finalist."""

@@ -1,7 +1,12 @@
-"""Stage 5: the finalists on the test set, which is opened once, after all choosing is done."""
+"""The finalists on the test set, which is opened once, after all choosing is done.
+
+Each figure is given twice, from the same probabilities: over all test images, and over the clean
+ones, of which no copy, near-copy or slice of the same patient was trained or chosen on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +18,11 @@ from reports import Stage, TrialRecord
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
 from search.weights_kept import finalists_of, has_weights, load_weights, save_array
-from trainables import Evaluation
-from trainables.metrics import classification_report, confusion, missed_positives
+from trainables import Evaluation, metrics
 
-__all__ = ["evaluate", "finalists", "true_labels"]
+__all__ = ["evaluate", "figures_of", "finalists", "true_labels"]
+
+_FIGURES = ("accuracy", "missed_positives", "confusion", "classification_report")
 
 
 def finalists(run: Run) -> list[TrialRecord]:
@@ -51,7 +57,8 @@ def evaluate(run: Run, worker: StageWorkers) -> None:
     openings = [*run.directory.info.get("test_openings", []), opened]
     run.directory.update(test_openings=openings)
     labels = true_labels(run.source, "test")
-    figures = [_evaluate_one(run, worker, record, labels) for record in chosen]
+    clean = scans.clean_test_rows(run.source.split)
+    figures = [_evaluate_one(run, worker, record, labels, clean) for record in chosen]
     run.directory.write_json(
         "evaluation.json",
         {
@@ -59,13 +66,52 @@ def evaluate(run: Run, worker: StageWorkers) -> None:
             "finalists": figures,
             "classes": list(run.source.classes),
             "negative_class": run.directory.info["data"]["negative_class"],
+            "test_images": len(labels),
+            "test_images_clean": None if clean is None else int(clean.sum()),
         },
     )
     run.directory.update(evaluated=[record.trial_id for record in chosen])
 
 
+def figures_of(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    chosen: NDArray[np.bool_] | None,
+    *,
+    classes: Sequence[str],
+    negative_class: str | None,
+) -> dict[str, Any]:
+    """What one model's answers on some of the test images come to.
+
+    Args:
+        probabilities: (images, classes), rows in the split's order.
+        labels: (images,) positions of the true classes.
+        chosen: (images,) flags of the images to look at; None where it is not known which.
+        classes: Names, in the order of the columns.
+        negative_class: The class that means "nothing found", or None where there is none.
+
+    Returns:
+        `accuracy`, `missed_positives`, `confusion` and `classification_report`; each None where
+        no image was chosen, and `missed_positives` without a negative class too.
+    """
+    if chosen is None or not chosen.any():
+        return dict.fromkeys(_FIGURES)
+    probabilities, labels = probabilities[chosen], labels[chosen]
+    matrix = metrics.confusion(probabilities, labels)
+    missed = None
+    if negative_class is not None:
+        missed = metrics.missed_positives(matrix, classes, negative_class)
+    report = metrics.classification_report(probabilities, labels, classes)
+    figures = (metrics.accuracy(probabilities, labels), missed, matrix, report)
+    return dict(zip(_FIGURES, figures, strict=True))
+
+
 def _evaluate_one(
-    run: Run, worker: StageWorkers, record: TrialRecord, labels: NDArray[np.int64]
+    run: Run,
+    worker: StageWorkers,
+    record: TrialRecord,
+    labels: NDArray[np.int64],
+    clean: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
     trial_id = record.trial_id
     payload = {
@@ -76,16 +122,21 @@ def _evaluate_one(
     }
     result: Evaluation = worker.run("evaluate", payload)
     save_array(run.directory, f"trials/{trial_id}/test.npy", result.probabilities)
-    matrix = confusion(result.probabilities, labels)
-    classes = run.source.classes
-    negative = run.directory.info["data"]["negative_class"]
-    missed = None if negative is None else missed_positives(matrix, classes, negative)
+    everywhere, without_leaks = (
+        figures_of(
+            result.probabilities,
+            labels,
+            chosen,
+            classes=run.source.classes,
+            negative_class=run.directory.info["data"]["negative_class"],
+        )
+        for chosen in (np.ones(len(labels), np.bool_), clean)
+    )
     return {
         "trial_id": trial_id,
-        "test_accuracy": result.accuracy,
-        "test_accuracy_clean": None,
-        "missed_positives": missed,
+        "test_accuracy": everywhere.pop("accuracy"),
+        "test_accuracy_clean": without_leaks.pop("accuracy"),
         "latency_ms": result.latency_ms,
-        "confusion": matrix,
-        "classification_report": classification_report(result.probabilities, labels, classes),
+        **everywhere,
+        **{f"{name}_clean": figure for name, figure in without_leaks.items()},
     }

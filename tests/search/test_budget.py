@@ -28,12 +28,38 @@ def test_a_short_budget_still_keeps_a_least_time_but_never_more_than_half():
     assert Budget(trials=None, seconds=10.0).reserve == 5.0
 
 
-@given(seconds=st.floats(1, 1e6), elapsed=st.floats(0, 2e6))
-def test_what_is_left_is_never_negative_and_leaves_room_for_fine_tuning(seconds, elapsed):
+def test_each_fold_keeps_a_twentieth_for_cross_validation_up_to_two_fifths():
     clock = Clock()
-    budget = Budget(trials=None, seconds=seconds, clock=clock)
+    budget = Budget(trials=None, seconds=1200.0, folds=5, clock=clock)
+    assert budget.search_seconds_left() == pytest.approx(756.0)
+    assert budget.fine_tune_seconds_left() == pytest.approx(852.0)
+    assert budget.cross_validate_seconds_left() == pytest.approx(1152.0)
+    assert Budget(trials=None, seconds=1200.0, folds=20).reserve == pytest.approx(624.0)
+
+
+def test_folds_never_get_more_time_than_the_search():
+    budget = Budget(trials=None, seconds=40.0, folds=20, clock=Clock())
+    assert budget.search_seconds_left() == 10.0
+
+
+def test_folds_without_a_time_budget_take_what_they_need():
+    budget = Budget(trials=4, seconds=None, folds=5)
+    assert budget.reserve == 0.0
+    assert budget.cross_validate_seconds_left() is None
+
+
+@given(
+    seconds=st.floats(1, 1e6),
+    elapsed=st.floats(0, 2e6),
+    folds=st.one_of(st.none(), st.integers(2, 20)),
+)
+def test_what_is_left_is_never_negative_and_leaves_room_for_later_stages(seconds, elapsed, folds):
+    clock = Clock()
+    budget = Budget(trials=None, seconds=seconds, folds=folds, clock=clock)
     clock.now = elapsed
     search, tune = budget.search_seconds_left(), budget.fine_tune_seconds_left()
+    cross = budget.cross_validate_seconds_left()
     assert search is not None
     assert tune is not None
-    assert 0 <= search <= tune <= seconds
+    assert cross is not None
+    assert 0 <= search <= tune <= cross <= seconds
