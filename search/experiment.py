@@ -62,7 +62,10 @@ class Data(_Section):
 
     `image_size` is the side in pixels; `validation` the share of the training part held back, in
     (0, 0.5]; `negative_class` the class that means "nothing found": calling another class by it is
-    a missed positive.
+    a missed positive. With `folds` the finalists are cross-validated over so many folds. `leaks`
+    says what happens to training images that are copies of test images: they are kept and counted,
+    or dropped from training. `groups` and `labels` are CSV files: which images belong to one
+    patient, and, where folders do not say it, each image's class (columns file, label).
     """
 
     path: Path | None = None
@@ -73,18 +76,12 @@ class Data(_Section):
     leaks: Literal["keep", "drop"] = "keep"
     negative_class: str | None = "notumor"
     groups: Path | None = None
+    labels: Path | None = None
 
-    @field_validator("path")
+    @field_validator("path", "groups", "labels")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
-
-    @model_validator(mode="after")
-    def _only_what_is_built(self) -> Data:
-        for name, neutral in (("folds", None), ("leaks", "keep"), ("groups", None)):
-            if getattr(self, name) != neutral:
-                raise ValueError(f"`data.{name}` is not available yet; leave it at {neutral!r}")
-        return self
 
 
 class TransferSettings(_Section):

@@ -78,7 +78,10 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("families: {plain_cnn: 5}", "`families.plain_cnn` is a mapping such as"),
         ("families: {transfer: {keep: 9}}", "`families.transfer.keep` is not available yet"),
         ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
-        ("data: {leaks: drop}", "`data.leaks` is not available yet"),
+        ("data: {leaks: maybe}", r"data\.leaks: .*'keep' or 'drop'; received 'maybe'"),
+        ("data: {folds: 1}", r"data\.folds: .*greater than or equal to 2; received 1"),
+        ("data: {folds: 21}", r"data\.folds: .*less than or equal to 20; received 21"),
+        ("data: {label: x.csv}", r"data\.label: unknown key; did you mean `labels`\?"),
         ("search: {repeats: 3}", "`search.repeats` is not available yet"),
         ("resources: {workers: 0}", "`resources.workers` is at least 1; received 0"),
         ("- a\n- b", "must be a mapping of keys"),
@@ -170,21 +173,48 @@ def test_a_duration_in_minutes_is_sixty_times_its_seconds(value):
 
 def test_folders_are_taken_from_where_the_user_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    experiment = parsed("data: {path: images}\nfamilies: {transfer: {weights: staged}}")
+    experiment = parsed(
+        "data: {path: images, groups: patients.csv, labels: labels.csv}\n"
+        "families: {transfer: {weights: staged}}"
+    )
     monkeypatch.chdir("/")
     assert experiment.data.path == tmp_path / "images"
+    assert experiment.data.groups == tmp_path / "patients.csv"
+    assert experiment.data.labels == tmp_path / "labels.csv"
     assert experiment.transfer is not None
     assert experiment.transfer.weights == str(tmp_path / "staged")
 
 
 @pytest.mark.parametrize(
     "override",
-    ["search.seed=5", "data.image_size=64", "families={plain_cnn: {}}", "training.epochs=3"],
+    [
+        "search.seed=5",
+        "data.image_size=64",
+        "data.folds=5",
+        "data.leaks=drop",
+        "data.groups=patients.csv",
+        "data.labels=labels.csv",
+        "families={plain_cnn: {}}",
+        "training.epochs=3",
+    ],
 )
 def test_a_resumed_run_keeps_the_experiment_it_began_with(override):
     key = override.partition("=")[0]
     with pytest.raises(ExperimentError, match=f"may change, received another {key}.*new run"):
         resume_experiment(parsed("name: x"), [override])
+
+
+def test_what_a_run_was_split_by_survives_its_record():
+    text = "data: {folds: 5, leaks: drop, groups: /lists/patients.csv, labels: /lists/labels.csv}"
+    again = resume_experiment(parsed(text), ["search.trials=9"])
+    assert again.data == parsed(text).data
+    assert (again.data.folds, again.data.leaks) == (5, "drop")
+
+
+def test_a_record_from_before_there_were_labels_can_be_resumed():
+    recorded = parsed("").model_dump(mode="json")
+    del recorded["data"]["labels"]
+    assert Experiment.model_validate(recorded) == parsed("")
 
 
 def test_a_home_folder_is_meant_as_one():
