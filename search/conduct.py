@@ -24,6 +24,7 @@ from search.display import BothDisplays, Display, PlainDisplay, display_for
 from search.experiment import Experiment
 from search.run_directory import RunDirectory, default_location, newest_run
 from search.stages.context import Run, StageWorkers, timed
+from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
@@ -62,8 +63,8 @@ def conduct(request: Request) -> Path:
         NeurosweepError: whatever a stage could not do; what was finished stays on disk.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a partial leaderboard was written.
     """
-    settings = request.experiment.search
-    budget = Budget(trials=settings.trials, seconds=settings.time_budget)
+    settings, folds = request.experiment.search, request.experiment.data.folds
+    budget = Budget(trials=settings.trials, seconds=settings.time_budget, folds=folds)
     display = display_for(quiet=request.quiet, budget=budget)
     _check(request.experiment)
     with _sigterm_as_interrupt(), open_run(request) as directory, directory.log() as log:
@@ -175,6 +176,10 @@ def _finish(run: Run) -> None:
             with timed(directory, display, "fine_tune"):
                 record = fine_tune(run, worker)
                 run.records.extend([] if record is None else [record])
+        if (folds := run.plan.experiment.data.folds) is not None:
+            detail = f"{len(finalists(run))} finalists, {folds} folds"
+            with timed(directory, display, "cross_validate", detail):
+                cross_validate(run, worker)
         with timed(directory, display, "evaluate", f"{len(finalists(run))} on the test set"):
             evaluate(run, worker)
         with timed(directory, display, "publish"):

@@ -33,6 +33,7 @@ def describe(experiment: Experiment) -> str:
     lines = [
         f"experiment   {experiment.name}",
         f"data         {data}",
+        f"split        {_split(experiment)}",
         f"families     {', '.join(experiment.families)}",
         f"image sizes  {', '.join(f'{size} px' for size in plan.image_sizes())}, "
         f"{experiment.data.color}",
@@ -41,6 +42,7 @@ def describe(experiment: Experiment) -> str:
         f"trials       {_trials(experiment)}",
         f"first trials {', '.join(name for name, _ in papers) or 'from the sampler'}",
         f"weights      {_weights(plan)}",
+        f"folds        {_folds(experiment)}",
         f"final        {_final(experiment)}",
         f"time         {_time(experiment)}",
     ]
@@ -59,6 +61,33 @@ def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
     images = manifest.table.num_rows
     return f"{images} images in {path} of {', '.join(manifest.classes)}{left_out}", manifest.classes
+
+
+def _split(experiment: Experiment) -> str:
+    data = experiment.data
+    leaks = {
+        "keep": "copies of test images stay in training; test figures with and without them",
+        "drop": "copies of test images are dropped from training",
+    }[data.leaks]
+    lists = [
+        f"; {name} from {path}"
+        for name, path in (("groups", data.groups), ("labels", data.labels))
+        if path is not None
+    ]
+    return f"{data.validation:g} of the training part validates; {leaks}{''.join(lists)}"
+
+
+def _folds(experiment: Experiment) -> str:
+    folds = experiment.data.folds
+    if folds is None:
+        return "none: finalists are trained once"
+    final = experiment.final
+    # The best few hold the best of one family at least; a fine-tuned winner is one more.
+    most = final.finalists + len(experiment.families) - 1 + final.fine_tune
+    return (
+        f"{folds}: each of up to {most} finalists is trained {folds} times more, up to "
+        f"{folds * most} trainings"
+    )
 
 
 def _trials(experiment: Experiment) -> str:

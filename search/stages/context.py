@@ -78,11 +78,20 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         """Asks Ray for a worker with the resources of one trial."""
         actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
         self._actor = actor.remote(runtime)
+        self._ready = self._actor.__ray_ready__.remote()
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # the cluster may be gone already
             ray.get(self._actor.close.remote(), timeout=10)
         ray.kill(self._actor)
+
+    def ready(self, seconds: float) -> bool:
+        """Waits for the worker to have a place; it may get none while others hold them all.
+
+        Args:
+            seconds: The longest wait.
+        """
+        return bool(ray.wait([self._ready], timeout=seconds)[0])
 
     def run(self, task: str, payload: dict[str, Any], *, seconds: float | None = None) -> Any:
         """Runs a task of `search.tasks` and returns its result.

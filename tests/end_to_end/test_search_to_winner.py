@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -270,3 +271,40 @@ def test_a_finished_run_goes_on_with_a_larger_number_of_trials(
     assert done.returncode == 0, done.stderr
     names = [r["trial_id"] for r in lines(copy / "trials.jsonl") if r["stage"] == "search"]
     assert sorted(names) == [f"t{number:04d}" for number in range(8)]
+
+
+def with_folds(run, count):
+    """Makes a finished run one that asked for folds and was ended before it came to them."""
+    info = yaml.safe_load((run / "run.yaml").read_text())
+    info["experiment"]["data"]["folds"] = count
+    (run / "run.yaml").write_text(yaml.safe_dump(info, sort_keys=False))
+    split = pq.read_table(run / "split.parquet")
+    learned = [part in ("train", "validation") for part in split["part"].to_pylist()]
+    folds = [number % count if wanted else None for number, wanted in enumerate(learned)]
+    kept = [name for name in split.column_names if name != "fold"]
+    split = split.select(kept).append_column("fold", pa.array(folds, pa.int8()))
+    pq.write_table(split, run / "split.parquet")
+    return folds
+
+
+def test_finalists_are_trained_on_each_fold_before_the_test_set_is_thought_of(
+    finished, neurosweep, tmp_path
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.path, copy)
+    folds = with_folds(copy, 2)
+    done = neurosweep("search", "--resume", "--output", copy)
+    assert done.returncode == 0, done.stderr
+    tested = json.loads((copy / "evaluation.json").read_text())["finalists"]
+    crossed = json.loads((copy / "cross_validation.json").read_text())
+    assert (crossed["folds"], crossed["images"]) == (2, 240)
+    assert [row["trial_id"] for row in crossed["finalists"]] == [one["trial_id"] for one in tested]
+    for row in crossed["finalists"]:
+        assert row["done"] == [0, 1], done.stdout
+        for fold, accuracy in enumerate(row["accuracies"]):
+            right = accuracy * folds.count(fold)
+            assert right == pytest.approx(round(right))
+    assert f"{2 * len(tested)} of {2 * len(tested)} rounds measured" in done.stdout
+    info = yaml.safe_load((copy / "run.yaml").read_text())
+    assert info["stages"]["cross_validate"] > 0
+    assert len(info["test_openings"]) == 1

@@ -88,6 +88,14 @@ def test_a_good_folder_is_described(capsys, folder):
     assert "RANDOM, as asked" in shown
 
 
+def test_folds_and_leaks_are_described(capsys, folder):
+    told = ["data.folds=5", "data.leaks=drop", "final.finalists=3", "families={plain_cnn: {}}"]
+    assert search("--data", folder, *(word for one in told for word in ("--set", one))) == 0
+    shown = capsys.readouterr().out
+    assert "copies of test images are dropped from training" in shown
+    assert "5: each of up to 4 finalists is trained 5 times more, up to 20 trainings" in shown
+
+
 def test_a_text_file_among_the_images_is_counted_and_named(capsys, folder):
     (folder / "Training" / "glioma" / "note.jpg").write_text("not a picture")
     assert search("--data", folder) == 0

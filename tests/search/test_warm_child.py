@@ -2,6 +2,8 @@
 
 import os
 import signal
+from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from neurosweep.errors import WorkerLostError
 from search.child import CONTINUE, STOP
 from search.study import Suggestion
 from search.warm_child import WarmChild
-from trainables import Runtime
+from trainables import FineTune, Runtime
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -114,6 +116,30 @@ def test_one_process_serves_trial_after_trial(child, recipe, source):
     _, again, _ = to_the_end(child)
     assert child.pid == process
     np.testing.assert_array_equal(again.validation_probabilities, first.validation_probabilities)
+
+
+def test_a_round_of_folds_is_a_fit_on_its_folds_and_none_when_it_is_stopped(child, recipe, source):
+    parts = source.split["part"].to_pylist()
+    folds = [None if part == "test" else n % 2 for n, part in enumerate(parts)]
+    folded = replace(source, split=source.split.append_column("fold", pa.array(folds, pa.int8())))
+    divided = replace(folded, split=scans.fold_split(folded.split, 1))
+
+    child.begin("fit", {"recipe": recipe, "source": divided})
+    _, fitted, _ = to_the_end(child)
+    payload = {"recipe": recipe, "source": folded, "fold": 1}
+    child.begin("cross_validate", payload)
+    kind, score, epochs = to_the_end(child)
+    assert (kind, len(epochs)) == ("done", 5)
+    assert (score["accuracy"], score["loss"]) == (fitted.val_accuracy, fitted.val_loss)
+    assert score["seconds"] > 0
+
+    tuned = replace(recipe, fine_tune=FineTune(epochs=2, patience=2))
+    child.begin("cross_validate", {**payload, "recipe": tuned})
+    kind, _, epochs = to_the_end(child)
+    assert (kind, len(epochs)) == ("done", 7)
+
+    child.begin("cross_validate", {**payload, "recipe": tuned})
+    assert to_the_end(child, answer=STOP) == ("done", None, [epochs[0] | {"seconds": ANY}])
 
 
 def test_a_killed_process_is_an_error_and_the_next_trial_gets_a_new_one(child, recipe, source):
