@@ -47,7 +47,7 @@ def test_every_dependency_has_a_reason_beside_it():
         line = next(
             row
             for row in text.splitlines()
-            if re.search(rf'^\s+"{requirement.name}\W|^gpu.*"{requirement.name}\W', row)
+            if re.search(rf'^\s+"{requirement.name}\W|^(gpu|kaggle).*"{requirement.name}\W', row)
         )
         assert "#" in line, f"{requirement.name} has no reason"
 

@@ -193,6 +193,18 @@ def test_spaces_of_one_family_as_a_table(capsys):
     assert "plain_cnn/" not in shown
 
 
+def test_data_that_cannot_be_fetched_can_be_got_by_hand(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["data", "fetch", str(tmp_path / "brain-mri")]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Kaggle could not be reached" in shown.err
+    assert f"then `neurosweep audit {tmp_path / 'brain-mri'}`" in shown.err
+    assert not (tmp_path / "brain-mri").exists()
+
+
 def test_python_dash_m_search_is_the_same_program():
     done = subprocess.run(
         [sys.executable, "-m", "search", "--version"],
