@@ -1,4 +1,4 @@
-"""Each finalist trained anew on every round of folds: how much of its score was luck of the split.
+"""Stage 5: each finalist trained anew without each fold: how much of its score was luck.
 
 It stands before the test set is opened, looks at no test image, and chooses nothing: the search's
 validation part has chosen already. A round keeps its best epoch by the fold that it is measured on,

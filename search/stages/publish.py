@@ -1,4 +1,4 @@
-"""Stage 6: the winner's files, the leaderboard and the report."""
+"""Stage 7: the winner's files, the leaderboard and the report."""
 
 from __future__ import annotations
 
