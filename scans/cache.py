@@ -1,27 +1,43 @@
-"""The decoded cache: every image of a data set once, as uint8, in one file that is mapped."""
+"""The decoded cache: every image of a data set once, as uint8, in one file that is mapped.
+
+CACHE/decoded/KEY/images.npy           complete, or not there under this name
+CACHE/decoded/KEY/about.json           what it is, for people and for `neurosweep cache list`
+CACHE/decoded/KEY/statistics-*.json    see `scans.statistics`
+CACHE/decoded/KEY/used                 touched each time the images are opened
+CACHE/decoded/KEY.lock                 held by the one process that builds, or clears
+"""
 
 import contextlib
 import errno
 import hashlib
+import io
+import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError, NeurosweepError
-from scans.decode import CHANNELS, RESIZE_VERSION, read_image, to_pixels
-from scans.manifest import content_hash, hash_bytes
+from scans.crew import decode_all
+from scans.decode import CHANNELS, RESIZE_VERSION
+from scans.decoding import Job
+from scans.manifest import content_hash
 
 CACHE_VARIABLE = "NEUROSWEEP_CACHE"
-_CHUNK = 256  # images decoded between two writes; bounds the memory needed
+DECODED = "decoded"
+"""Name of the folder, below the cache folder, that holds one folder per decoded cache."""
+
+IMAGES, ABOUT, USED = "images.npy", "about.json", "used"
+RESIZE = f"bilinear-v{RESIZE_VERSION}"
+"""The way of resizing, in each cache's key."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -58,11 +74,20 @@ class DecodedImages:
         return len(self.files), self.image_size, self.image_size, CHANNELS[self.color]
 
     @property
+    def size(self) -> int:
+        """Bytes of the decoded pixels; the file's header of 128 more does not matter."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
     def key(self) -> str:
         """Name of the cache: all that its bytes depend on."""
         files = hashlib.sha256("\n".join(self.files).encode()).hexdigest()
-        size = f"{self.image_size}px-{self.color}-v{RESIZE_VERSION}"
+        size = f"{self.image_size}px-{self.color}-{RESIZE}"
         return f"{self.fingerprint[:16]}-{files[:8]}-{size}"
+
+    def folder(self, cache: Path) -> Path:
+        """Return the folder of this one below the folder of all caches."""
+        return cache / DECODED / self.key
 
 
 def open_images(wanted: DecodedImages, cache: Path) -> NDArray[np.uint8]:
@@ -81,73 +106,155 @@ def open_images(wanted: DecodedImages, cache: Path) -> NDArray[np.uint8]:
         DataError: A file is missing, unreadable, or not the one in the manifest.
         NeurosweepError: The disk is full; the message has the bytes needed and free.
     """
-    folder = cache / wanted.key
-    complete = folder / "images.npy"
+    folder = wanted.folder(cache)
+    complete = folder / IMAGES
     mapped = _map(complete, wanted.shape)
     if mapped is None:
-        with _making(folder, needed=_size(wanted)), FileLock(f"{folder}.lock"):
-            mapped = _map(complete, wanted.shape)  # another process may have built it meanwhile
-            if mapped is None:
-                _build(wanted, complete)
-                mapped = _map(complete, wanted.shape)
+        with disk_errors(folder, needed=wanted.size):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(lock_of(folder)):
+                mapped = _map(complete, wanted.shape)  # another may have built it meanwhile
+                if mapped is None:
+                    _build(wanted, folder)
+                    mapped = _map(complete, wanted.shape)
     if mapped is None:
         raise NeurosweepError(
             f"A decoded cache must have the size it was written with, but {complete} changed "
             "right after it was built; delete it and look for what else writes there."
         )
+    with contextlib.suppress(OSError):  # of a read-only cache nobody learns when it was used
+        (folder / USED).touch()
     return mapped
 
 
-def _size(wanted: DecodedImages) -> int:
-    """Bytes of the decoded pixels; the file's header of 128 more does not matter."""
-    return int(np.prod(wanted.shape, dtype=np.int64))
+def lock_of(folder: Path) -> Path:
+    """Return the lock of a cache's folder.
+
+    It stands outside and is never deleted: processes that wait for a deleted lock and those that
+    make a new one would not see each other.
+    """
+    return folder.with_name(f"{folder.name}.lock")
 
 
-def _map(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Map a complete cache; None where there is none, or a torn one."""
-    if not path.exists():
-        return None
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that readers, and a computer that loses power, have all of it or none.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        _log.warning("The decoded cache %s is torn (%s) and is built again.", path, error)
-        return None
-    expected = mapped.offset + mapped.nbytes
-    if mapped.shape != shape or mapped.dtype != np.uint8 or path.stat().st_size != expected:
-        _log.warning("The decoded cache %s has another size and is built again.", path)
-        return None
-    images: NDArray[np.uint8] = mapped
-    return images
-
-
-def _build(wanted: DecodedImages, complete: Path) -> None:
-    """Write the cache under another name; only a complete one takes the final name."""
-    for leftover in complete.parent.glob("*.partial"):
-        leftover.unlink()  # of a builder that was killed: we hold the lock, so it is dead
-    free = shutil.disk_usage(complete.parent).free
-    if free < _size(wanted):
-        raise NeurosweepError(_disk_full(complete.parent, needed=_size(wanted), free=free))
-    partial = complete.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:
-            _write(wanted, file)
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(complete)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _write(wanted: DecodedImages, file: BinaryIO) -> None:
+@contextlib.contextmanager
+def disk_errors(folder: Path, *, needed: int) -> Iterator[None]:
+    """Tell a full disk from other failures of what is written within.
+
+    Args:
+        folder: Where it is written; it need not exist yet.
+        needed: Bytes to write.
+
+    Raises:
+        NeurosweepError: In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise NeurosweepError(
+                f"The cache folder must be writable, but at {folder} there is: {error}; set "
+                f"{CACHE_VARIABLE} to a folder elsewhere."
+            ) from error
+        raise _disk_full(folder, needed=needed) from error
+
+
+def _disk_full(folder: Path, *, needed: int) -> NeurosweepError:
+    return NeurosweepError(
+        f"The decoded cache needs {needed:,} bytes, but the disk of {folder} has "
+        f"{_free(folder):,} free; make room, or set {CACHE_VARIABLE} to a folder on another disk."
+    )
+
+
+def _free(folder: Path) -> int:
+    """Bytes free on the disk of a folder, or of the nearest one above it that exists."""
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Return what a complete file begins with, so that NumPy can read it without this program."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
+
+
+def _map(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """Map a complete cache; None where there is none, or a torn one.
+
+    What it must begin with and how long it must be are known, so nothing of the file is trusted.
+    """
+    header, size = _header(shape), int(np.prod(shape, dtype=np.int64))
+    try:
+        with path.open("rb") as file:
+            whole = file.read(len(header)) == header
+            whole &= os.fstat(file.fileno()).st_size == len(header) + size
+            if whole:
+                return np.memmap(file, np.uint8, mode="r", offset=len(header), shape=shape)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _log.warning("The decoded cache %s is torn (%s) and is built again.", path, error)
+        return None
+    _log.warning("The decoded cache %s is torn or of another size and is built again.", path)
+    return None
+
+
+def _build(wanted: DecodedImages, folder: Path) -> None:
+    """Write the cache under another name; only a complete one takes the final name."""
+    folder.mkdir(exist_ok=True)
+    for leftover in folder.glob("*.partial"):
+        leftover.unlink()  # of a builder that was killed: we hold the lock, so it is dead
+    if _free(folder) < wanted.size:
+        raise _disk_full(folder, needed=wanted.size)
+    _log.info("Decoding %d images into %s", len(wanted.files), folder)
+    complete = folder / IMAGES
+    partial = complete.with_suffix(".partial")
+    try:
+        _write(wanted, partial)
+        write_whole(folder / ABOUT, json.dumps(_about(wanted), indent=2) + "\n")
+        partial.replace(complete)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        complete.unlink(missing_ok=True)  # a torn one that was to be replaced
+        (folder / ABOUT).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # unless statistics of an earlier one are in it
+        raise
+
+
+def _write(wanted: DecodedImages, partial: Path) -> None:
     """Write header and pixels with plain writes: a full disk then raises instead of killing us."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": wanted.shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    hashes: list[str] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for chunk in _chunks(wanted.files):
-            for pixels, file_hash in pool.map(lambda name: _decode(wanted, name), chunk):
-                file.write(pixels.data)
-                hashes.append(file_hash)
+    header = _header(wanted.shape)
+    job = Job(
+        root=wanted.root,
+        image_size=wanted.image_size,
+        color=wanted.color,
+        offset=len(header),
+    )
+    with partial.open("wb") as file:
+        file.write(header)
+        file.flush()
+        hashes = decode_all(file.fileno(), job, wanted.files)
+        os.fsync(file.fileno())
     found = content_hash(list(wanted.files), hashes)
     if wanted.content is not None and found != wanted.content:
         raise DataError(
@@ -157,43 +264,13 @@ def _write(wanted: DecodedImages, file: BinaryIO) -> None:
         )
 
 
-def _chunks(files: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(files), _CHUNK):
-        yield files[start : start + _CHUNK]
-
-
-def _decode(wanted: DecodedImages, name: str) -> tuple[NDArray[np.uint8], str]:
-    """Return one image's pixels and the hash of its bytes."""
-    path = wanted.root / name
-    try:
-        content = path.read_bytes()
-        image = read_image(content)
-    except (DataError, OSError) as error:
-        raise DataError(
-            f"Every image of the manifest must be readable, but {path} is not: {error}"
-        ) from error
-    pixels = to_pixels(image, image_size=wanted.image_size, color=wanted.color)
-    return np.ascontiguousarray(pixels), hash_bytes(content)
-
-
-@contextlib.contextmanager
-def _making(folder: Path, *, needed: int) -> Iterator[None]:
-    """Make the folder, and tell a full disk from other failures of what is done within."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise NeurosweepError(
-                f"The cache folder must be writable, but at {folder} there is: {error}; set "
-                f"{CACHE_VARIABLE} to a folder elsewhere."
-            ) from error
-        free = shutil.disk_usage(folder.parent).free
-        raise NeurosweepError(_disk_full(folder, needed=needed, free=free)) from error
-
-
-def _disk_full(folder: Path, *, needed: int, free: int) -> str:
-    return (
-        f"The decoded cache needs {needed:,} bytes, but the disk of {folder} has {free:,} free; "
-        f"make room, or set {CACHE_VARIABLE} to a folder on another disk."
-    )
+def _about(wanted: DecodedImages) -> dict[str, object]:
+    return {
+        "root": str(wanted.root.absolute()),
+        "images": len(wanted.files),
+        "image_size": wanted.image_size,
+        "color": wanted.color,
+        "fingerprint": wanted.fingerprint,
+        "resize": RESIZE,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,8 +1,5 @@
 """A data set ready to train on: the mapped images, their labels, the split, the statistics."""
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +11,7 @@ from neurosweep.errors import DataError
 from scans.cache import DecodedImages, open_images
 from scans.decode import check_request
 from scans.split import CONTENT_KEY
-
-_CHUNK = 256  # images whose pixels are counted at once; bounds the memory needed
+from scans.statistics import training_statistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +96,7 @@ def open_dataset(source: Source, *, image_size: int, color: str) -> Dataset:
     )
     images = open_images(wanted, source.cache)
     rows = {part: _rows(source.split, part, files) for part in ("train", "validation", "test")}
-    mean, std = _statistics(images, rows["train"], source.cache / wanted.key)
+    mean, std = training_statistics(images, rows["train"], wanted.folder(source.cache))
     return Dataset(
         images=images,
         labels=np.array([labels[file] for file in files], dtype=np.int64),
@@ -132,40 +128,3 @@ def _rows(split: pa.Table, part: str, files: tuple[str, ...]) -> NDArray[np.int6
     parts = split["part"].to_pylist()
     wanted = [file for file, of in zip(split["file"].to_pylist(), parts, strict=True) if of == part]
     return np.searchsorted(np.array(files, dtype=object), wanted).astype(np.int64)
-
-
-def _statistics(
-    images: NDArray[np.uint8], train: NDArray[np.int64], folder: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and standard deviation of the training rows; kept beside the cache."""
-    key = hashlib.sha256(train.tobytes()).hexdigest()[:16]
-    kept = folder / f"statistics-{key}.json"
-    if not kept.exists():
-        _write_whole(kept, json.dumps(_measure(images, train)))
-    values = json.loads(kept.read_text())
-    return np.array(values["mean"], np.float32), np.array(values["std"], np.float32)
-
-
-def _measure(images: NDArray[np.uint8], train: NDArray[np.int64]) -> dict[str, list[float]]:
-    """Measure each channel from its histogram: exact, and in chunks of bounded memory."""
-    if len(train) == 0:
-        raise DataError("The training part must hold images, but it is empty; change the split.")
-    counts = np.zeros((images.shape[-1], 256), dtype=np.int64)
-    for start in range(0, len(train), _CHUNK):
-        chunk = images[train[start : start + _CHUNK]]
-        for channel in range(images.shape[-1]):
-            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
-    values = np.arange(256)
-    total = counts.sum(axis=1)
-    mean = counts @ values / total
-    variance = counts @ values**2 / total - mean**2
-    # A channel that never varies has nothing to scale.
-    std = np.sqrt(np.where(variance > 0, variance, 1))
-    return {"mean": mean.tolist(), "std": std.tolist()}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a small file so that readers see all of it or none."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    partial.replace(path)

@@ -109,8 +109,10 @@ def to_pixels(image: Image.Image, *, image_size: int | None, color: str) -> NDAr
     """
     check_request(image_size=image_size, color=color)
     if color == "grey":
-        image = image.convert("L")
-    planes = [_resize(plane, image_size) for plane in image.split()]
+        image = _to_grey(image)
+    # Splitting one channel would copy it.
+    channels = (image,) if image.mode == "L" else image.split()
+    planes = [_resize(plane, image_size) for plane in channels]
     # A grey file asked for in colour is resized once and shown three times.
     planes = planes * CHANNELS[color] if len(planes) == 1 else planes
     return np.stack(planes, axis=-1)
@@ -130,7 +132,7 @@ def _resize(plane: Image.Image, image_size: int | None) -> NDArray[np.uint8]:
         return np.asarray(plane)
     resized = plane.convert("F").resize((image_size, image_size), Image.Resampling.BILINEAR)
     rounded = np.rint(np.asarray(resized, dtype=np.float32))
-    return rounded.clip(0, 255).astype(np.uint8)
+    return rounded.clip(0, 255, out=rounded).astype(np.uint8)
 
 
 def _refuse_excess(image: Image.Image) -> None:
@@ -155,15 +157,16 @@ def _bomb_message(received: str) -> str:
 def _upright(image: Image.Image) -> Image.Image:
     """Load the pixels, turned as the camera says, in mode L or RGB."""
     convert = _CONVERSIONS.get(image.mode, _to_rgb)
-    return convert(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)  # loads it; most are upright and stay as they are
+    return convert(image)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # Pillow would copy
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
-    return image.convert("L")
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _high_byte(image: Image.Image) -> Image.Image:

@@ -1,12 +1,14 @@
 """The decoded cache: built once, by one process, complete or not at all."""
 
 import errno
+import json
 import logging
 import multiprocessing
 import os
 import shutil
 from collections import namedtuple
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,13 @@ def _open(source: scans.Source, **changes):
 
 
 def _caches(source: scans.Source) -> list[Path]:
-    return sorted(source.cache.glob("*/images.npy"))
+    return sorted(source.cache.glob("decoded/*/images.npy"))
+
+
+def _left(source: scans.Source) -> list[str]:
+    """What stands below the cache folder, but for locks, which stay."""
+    files = source.cache.rglob("*")
+    return sorted(path.name for path in files if path.is_file() and path.suffix != ".lock")
 
 
 def test_the_second_opening_does_not_decode(source, monkeypatch):
@@ -57,7 +65,46 @@ def test_other_files_get_another(source):
     assert len(_caches(source)) == 2
 
 
-@pytest.mark.parametrize("damage", ["shorter", "longer", "empty", "header"])
+def test_a_cache_says_what_it_is(source):
+    _open(source)
+    (path,) = _caches(source)
+    about = json.loads((path.parent / "about.json").read_text())
+    assert datetime.fromisoformat(about.pop("made")) <= datetime.now(UTC)
+    assert about == {
+        "root": str(source.root),
+        "images": 26,
+        "image_size": 8,
+        "color": "grey",
+        "fingerprint": source.fingerprint,
+        "resize": "bilinear-v1",
+    }
+    assert path.parent.name.startswith(source.fingerprint[:16])
+    assert path.parent.name.endswith("-8px-grey-bilinear-v1")
+
+
+def test_numpy_alone_reads_it(source):
+    images = _open(source).images
+    (path,) = _caches(source)
+    np.testing.assert_array_equal(np.load(path, allow_pickle=False), images)
+
+
+def test_it_holds_what_decoding_gives(source):
+    opened = _open(source)
+    for row, file in enumerate(opened.files):
+        decoded = scans.decode(source.root / file, image_size=8, color="grey")
+        np.testing.assert_array_equal(opened.images[row], decoded)
+
+
+def test_each_opening_is_noted(source):
+    _open(source)
+    (path,) = _caches(source)
+    used = path.with_name("used")
+    os.utime(used, (0, 0))
+    _open(source)
+    assert used.stat().st_mtime > 0
+
+
+@pytest.mark.parametrize("damage", ["shorter", "longer", "empty", "header", "garbage", "zip"])
 def test_a_torn_cache_is_refused_and_built_again(source, caplog, damage):
     whole = np.array(_open(source).images)
     (path,) = _caches(source)
@@ -67,12 +114,43 @@ def test_a_torn_cache_is_refused_and_built_again(source, caplog, damage):
         "longer": content + b"x",
         "empty": b"",
         "header": content.replace(b"(26, 8, 8, 1)", b"(13, 8, 8, 2)"),
+        "garbage": np.random.default_rng(0).bytes(len(content)),
+        "zip": b"PK\x03\x04" + content[4:],  # NumPy would look for an archive
     }
     path.write_bytes(broken[damage])
     with caplog.at_level(logging.WARNING):
         again = _open(source)
     np.testing.assert_array_equal(again.images, whole)
     assert "is built again" in caplog.text
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("where", ["the images", "about.json", "statistics"])
+def test_what_a_failed_write_leaves(source, monkeypatch, where):
+    """The n-th file that is synced finds the disk full."""
+    calls = iter([where == "the images", where == "about.json", where == "statistics"])
+
+    def fill_up(_descriptor: int) -> None:
+        if next(calls):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(NeurosweepError, match=r"needs [\d,]+ bytes, but the disk of .* free; make"):
+        _open(source)
+    whole = ["about.json", "images.npy", "used"] if where == "statistics" else []
+    assert _left(source) == whole
+    monkeypatch.undo()
+    assert _open(source).images.shape == (26, 8, 8, 1)
+
+
+def test_a_torn_one_that_cannot_be_replaced_is_gone(source, monkeypatch):
+    _open(source)
+    (path,) = _caches(source)
+    path.write_bytes(b"torn")
+    (source.root / "Training" / "a" / "004.png").unlink()
+    with pytest.raises(DataError, match=r"004\.png"):
+        _open(source)
+    assert not path.exists()
 
 
 def test_a_killed_builder_leaves_nothing_that_counts(source):
@@ -108,16 +186,6 @@ def test_a_full_disk_is_foreseen(source, monkeypatch):
     with pytest.raises(NeurosweepError, match=r"needs 1,664 bytes, .* has 1,000 free; make room"):
         _open(source)
     assert not _caches(source)
-
-
-def test_a_disk_that_fills_up_while_writing(source, monkeypatch):
-    def fill_up(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", fill_up)
-    with pytest.raises(NeurosweepError, match=r"needs 1,664 bytes, but the disk of .* free"):
-        _open(source)
-    assert list(source.cache.glob("*/*")) == []
 
 
 def test_a_folder_that_cannot_be_made(source, tmp_path):
