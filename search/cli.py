@@ -14,7 +14,7 @@ from types import ModuleType
 
 from neurosweep import __version__
 from neurosweep.errors import NeurosweepError
-from search.commands import data, leaderboard, predict, report, rerun, search, spaces
+from search.commands import cache, data, leaderboard, predict, report, rerun, search, spaces
 
 __all__ = ["INTERRUPTED", "main"]
 
@@ -29,6 +29,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "predict": predict,
     "spaces": spaces,
     "data": data,
+    "cache": cache,
 }
 
 

@@ -1,0 +1,257 @@
+"""What stands in the cache folder: listed for people, and cleared without touching anything else.
+
+Known are the decoded caches, the manifest indexes and the phantom data, by their places, names and
+contents. Links are never followed and other files never deleted.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from neurosweep.errors import NeurosweepError, UserError
+from scans.cache import ABOUT, DECODED, IMAGES, USED, lock_of
+from scans.manifest import PHANTOM_MARKER
+
+DECODED_IMAGES, MANIFEST_INDEX, PHANTOM_DATA = "decoded images", "manifest index", "phantom data"
+"""The kinds of what is stored."""
+
+MANIFESTS = "manifests"
+"""Name of the folder, below the cache folder, that holds one file per manifest index."""
+
+PHANTOM = "phantom"
+
+_KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-(?P<size>[0-9]+)px-(?P<color>grey|rgb)-[a-z]+-v[0-9]+")
+_PARTS = re.compile(
+    rf"images\.(npy|partial)|{USED}|(about|statistics-[0-9a-f]{{16}})\.json(\.[0-9]+\.partial)?"
+)
+_INDEX = re.compile(r"[0-9a-f]{16,64}\.(json|parquet)")
+_LARGEST_ABOUT = 65_536  # bytes; ours have some hundred
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """One thing in the cache folder.
+
+    Attributes:
+        key: Its name, by which it can be cleared.
+        kind: `DECODED_IMAGES`, `MANIFEST_INDEX` or `PHANTOM_DATA`.
+        path: Its folder or file.
+        root: The data folder it was made from; None where that is not known.
+        images: How many; None where that is not known.
+        image_size: Height and width in pixels, or None.
+        color: "grey", "rgb" or None.
+        size: Bytes of its files.
+        last_used: When it was last opened, in UTC.
+        complete: False for what a builder has not finished, or never will.
+    """
+
+    key: str
+    kind: str
+    path: Path
+    root: str | None = None
+    images: int | None = None
+    image_size: int | None = None
+    color: str | None = None
+    size: int
+    last_used: datetime
+    complete: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleared:
+    """What clearing did.
+
+    Attributes:
+        removed: What is gone.
+        kept: What was to go and is still there, each with the reason.
+    """
+
+    removed: tuple[Stored, ...]
+    kept: tuple[tuple[Stored, str], ...]
+
+
+def list_stored(cache: Path) -> list[Stored]:
+    """List what a cache folder holds, decoded images first, each kind sorted by key.
+
+    Args:
+        cache: The folder; where it is missing, nothing is stored.
+
+    Raises:
+        NeurosweepError: It cannot be read.
+    """
+    try:
+        return [*_decoded(cache / DECODED), *_indexes(cache / MANIFESTS), *_phantom(cache)]
+    except OSError as error:
+        raise NeurosweepError(
+            f"The cache folder must be readable, but at {cache} there is: {error}; correct its "
+            "permissions."
+        ) from error
+
+
+def clear_stored(cache: Path, keys: Collection[str], *, everything: bool = False) -> Cleared:
+    """Delete what a cache folder holds; a process that has it mapped keeps what it has.
+
+    Args:
+        cache: The folder.
+        keys: Which; empty for the decoded images and the manifest indexes.
+        everything: Without keys: the phantom data, too.
+
+    Raises:
+        UserError: There is nothing by one of the keys; nothing was deleted then.
+        NeurosweepError: Something cannot be deleted.
+    """
+    stored = list_stored(cache)
+    removed, kept = [], []
+    for one in _chosen(stored, keys, everything=everything, cache=cache):
+        reason = _remove(one)
+        if reason is None:
+            removed.append(one)
+        else:
+            kept.append((one, reason))
+    return Cleared(removed=tuple(removed), kept=tuple(kept))
+
+
+def _chosen(
+    stored: Sequence[Stored], keys: Collection[str], *, everything: bool, cache: Path
+) -> list[Stored]:
+    unknown = sorted(set(keys) - {one.key for one in stored})
+    if unknown:
+        there = ", ".join(one.key for one in stored) or "nothing"
+        raise UserError(
+            f"a KEY must be one that `neurosweep cache list` shows; received "
+            f"{', '.join(map(repr, unknown))}, and {cache} holds {there}"
+        )
+    if keys:
+        return [one for one in stored if one.key in keys]
+    return [one for one in stored if everything or one.kind != PHANTOM_DATA]
+
+
+def _decoded(folder: Path) -> Iterator[Stored]:
+    for entry in _entries(folder):
+        name = _KEY.fullmatch(entry.name)
+        if name is None or not entry.is_dir(follow_symlinks=False):
+            continue
+        path = Path(entry.path)
+        about, files = _read_about(path / ABOUT), _parts(path)
+        times = [files[each].st_mtime for each in (USED, IMAGES) if each in files]
+        yield Stored(
+            key=entry.name,
+            kind=DECODED_IMAGES,
+            path=path,
+            root=about.get("root") if isinstance(about.get("root"), str) else None,
+            images=about.get("images") if isinstance(about.get("images"), int) else None,
+            image_size=int(name["size"]),
+            color=name["color"],
+            size=sum(each.st_size for each in files.values()),
+            last_used=_utc([*times, entry.stat(follow_symlinks=False).st_mtime][0]),
+            complete=IMAGES in files,
+        )
+
+
+def _indexes(folder: Path) -> Iterator[Stored]:
+    for entry in _entries(folder):
+        if _INDEX.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            facts = entry.stat(follow_symlinks=False)
+            yield Stored(
+                key=entry.name.partition(".")[0],
+                kind=MANIFEST_INDEX,
+                path=Path(entry.path),
+                size=facts.st_size,
+                last_used=_utc(facts.st_mtime),
+            )
+
+
+def _phantom(cache: Path) -> Iterator[Stored]:
+    folder = cache / PHANTOM
+    marker = folder / PHANTOM_MARKER
+    if folder.is_symlink() or marker.is_symlink() or not marker.is_file():
+        return
+    made_with = _read_about(marker).get("phantom")
+    facts = made_with if isinstance(made_with, dict) else {}
+    sizes = [
+        os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - as `os.walk` gives them
+        for place, _, names in os.walk(folder)
+        for name in names
+    ]
+    yield Stored(
+        key=PHANTOM,
+        kind=PHANTOM_DATA,
+        path=folder,
+        root=str(folder),
+        images=facts.get("images") if isinstance(facts.get("images"), int) else None,
+        image_size=facts.get("size") if isinstance(facts.get("size"), int) else None,
+        size=sum(sizes),
+        last_used=_utc(marker.stat().st_mtime),
+    )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what a folder of ours holds, sorted; nothing of a link, which is not ours."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _parts(folder: Path) -> dict[str, os.stat_result]:
+    """Return the files of a decoded cache that are ours, with what the system knows of them."""
+    files = {}
+    for entry in _entries(folder):
+        if _PARTS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            with contextlib.suppress(FileNotFoundError):  # a builder has just renamed it
+                files[entry.name] = entry.stat(follow_symlinks=False)
+    return files
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """Return what a small JSON file says; nothing where it is missing or damaged."""
+    try:
+        with path.open("rb") as file:
+            about = json.loads(file.read(_LARGEST_ABOUT))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _remove(stored: Stored) -> str | None:
+    """Delete one thing; return why not where it has to stay."""
+    try:
+        if stored.kind == PHANTOM_DATA:
+            shutil.rmtree(stored.path)
+            return None
+        with FileLock(lock_of(stored.path), timeout=0):
+            return _remove_locked(stored.path)
+    except Timeout:
+        return "it is being built right now"
+    except OSError as error:
+        raise NeurosweepError(
+            f"What is cleared must be writable, but {stored.path} is not: {error}; correct its "
+            "permissions, or delete it yourself."
+        ) from error
+
+
+def _remove_locked(path: Path) -> str | None:
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return None
+    (path / IMAGES).unlink(missing_ok=True)  # first: without it, the rest is no cache
+    for name in _parts(path):
+        (path / name).unlink(missing_ok=True)
+    others = sorted(entry.name for entry in _entries(path))
+    if others:
+        return f"it holds what is not ours: {', '.join(others)}"
+    path.rmdir()
+    return None
