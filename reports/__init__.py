@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reports.audit import Audit
     from reports.columns import column_names
+    from reports.cross_validation import CrossValidated, CrossValidation
     from reports.epochs import EpochRecord
     from reports.evaluation import Evaluation, Finalist
     from reports.html import render_report, write_report
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from reports.terminal import draw_leaderboard_svg, leaderboard_table
 
 __all__ = [
+    "Audit",
+    "CrossValidated",
+    "CrossValidation",
     "EpochRecord",
     "Evaluation",
     "Finalist",
@@ -51,6 +56,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Audit": "audit",
+    "CrossValidated": "cross_validation",
+    "CrossValidation": "cross_validation",
     "EpochRecord": "epochs",
     "Evaluation": "evaluation",
     "Finalist": "evaluation",

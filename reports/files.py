@@ -1,12 +1,17 @@
-"""Files of a run directory: lines whose last may be torn, YAML, text."""
+"""Files of a run directory: lines whose last may be torn, YAML, typed JSON, text."""
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from neurosweep.errors import RunDirectoryError
 
-__all__ = ["read_lines", "read_yaml", "replace_text"]
+__all__ = ["MOST_BYTES", "read_lines", "read_typed", "read_yaml", "replace_text"]
+
+MOST_BYTES = 64 * 1024 * 1024
+"""A larger JSON file is none of ours: half a million pairs of file names fit in."""
+
+_T = TypeVar("_T")
 
 
 def read_lines(path: Path) -> list[bytes]:
@@ -42,6 +47,43 @@ def read_yaml(path: Path) -> dict[str, Any]:
             "Restore the file, or run the search again with another --output."
         )
     return content
+
+
+def read_typed(path: Path, kind: type[_T], *, holds: str, advice: str) -> _T | None:
+    """Read a JSON file into a dataclass; None where there is no such file.
+
+    Keys beside the known ones are left to whoever reads them.
+
+    Args:
+        path: The file.
+        kind: The dataclass; pydantic checks its types.
+        holds: What the file must hold, for the message.
+        advice: What to do if it does not, for the message.
+
+    Raises:
+        RunDirectoryError: It is larger than `MOST_BYTES`, no JSON, or lacks something.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not path.exists():
+        return None
+    try:
+        return TypeAdapter(kind).validate_json(_limited(path, holds, advice))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RunDirectoryError(
+            f"{path} must hold {holds}; at {where}: {first['msg']}. {advice}"
+        ) from error
+
+
+def _limited(path: Path, holds: str, advice: str) -> bytes:
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise RunDirectoryError(
+            f"{path} must hold {holds} in a file of at most {MOST_BYTES:,} bytes; received "
+            f"{f'{path.stat().st_size:,} bytes' if path.is_file() else 'no file'}. {advice}"
+        )
+    return path.read_bytes()
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 The template escapes whatever it is given: names of classes, files and trials come from folders
 and files that others wrote. Only our own style sheet and the figures, which are built as trees
-and escaped there, go in as markup.
+and escaped there, go in as markup. Pictures go in as `data:` addresses, see `reports.pictures`.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from neurosweep import __version__
+from reports.data_section import data_section
 from reports.figures.learning import Panel, fine_tuning_panel, learning_panels
 from reports.figures.palette import looks_of
 from reports.figures.progress import progress_panels
 from reports.files import replace_text
+from reports.folds import fold_scale, folded_rows
 from reports.leaderboard import LeaderboardRow
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
 from reports.records import Origin, Status
 from reports.run import Run
 from reports.summary import summarise
+from reports.tested_on import all_clean, two_ways, which_images
 from reports.verdicts import verdicts
 from reports.wording import (
     NONE,
@@ -32,7 +35,9 @@ from reports.wording import (
     marks,
     model,
     percent,
+    picture_note,
     setting,
+    spread,
 )
 
 __all__ = ["MOST_ROWS", "render_report", "write_report"]
@@ -42,24 +47,27 @@ MOST_ROWS = 100
 
 _CONFIGURATIONS = 5
 _TEMPLATES = Path(__file__).parent / "templates"
-_WORDING = (count, duration, interval, marks, model, percent, setting)
+_WORDING = (count, duration, interval, marks, model, percent, setting, spread)
 
 
-def write_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:
-    """Write the report; the file appears whole or not at all.
+def write_report(
+    run: Run, rows: Sequence[LeaderboardRow], path: Path, *, images: bool = True
+) -> None:
+    """Write the report as `render_report` lays it out; it appears whole or not at all.
 
     Raises:
         RunDirectoryError: A file of the run that a figure needs is damaged.
     """
-    replace_text(path, render_report(run, rows))
+    replace_text(path, render_report(run, rows, images=images))
 
 
-def render_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
+def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True) -> str:
     """Lay out the report of a run in any state, an unfinished one marked as such.
 
     Args:
         run: The run directory.
         rows: Its leaderboard, in order.
+        images: Whether thumbnails of the run's images are shown; names of files always are.
 
     Raises:
         RunDirectoryError: A file of the run that a figure needs is damaged.
@@ -67,6 +75,8 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     looks = looks_of(row.family for row in rows)
     learning = learning_panels(run, rows, looks)
     tuning = fine_tuning_panel(run, rows, looks)
+    data = data_section(run, images=images)
+    folds = folded_rows(run.cross_validation, rows)
     shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or _of_paper(row)]
     return (
         _environment()
@@ -86,7 +96,15 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
             tuning=_markup([tuning] if tuning else []),
             progress=_markup(progress_panels(run, looks)),
             undrawn=sum(panel.left_out for panel in learning),
+            data=data,
+            images=images,
+            picture_note=picture_note(data.pictures, left_out=not images, synthetic=run.synthetic),
             verdicts=verdicts(run.evaluation, rows),
+            two_ways=two_ways(run.evaluation, rows),
+            which_images=which_images(run.evaluation),
+            all_clean=all_clean(run.evaluation),
+            folds=folds,
+            fold_scale=fold_scale(folds),
             failures=[row for row in rows if row.status is Status.FAILED],
             times=stage_times(run),
             provenance=provenance(run),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
+from reports.cross_validation import CrossValidated
 from reports.evaluation import Finalist
 from reports.intervals import wilson_interval
 from reports.records import Stage, Status, TrialRecord
@@ -13,7 +14,13 @@ __all__ = ["LeaderboardRow", "build_leaderboard"]
 
 # A screened backbone saw only a probe on frozen features: its figure is no rival to a trial's.
 _RANKED_STAGES = frozenset({Stage.SEARCH, Stage.FINE_TUNE, Stage.ENSEMBLE})
-_TEST_FIGURES = ("test_accuracy", "test_accuracy_clean", "missed_positives", "latency_ms")
+_TEST_FIGURES = (
+    "test_accuracy",
+    "test_accuracy_clean",
+    "missed_positives",
+    "missed_positives_clean",
+    "latency_ms",
+)
 _ORDER_OF_STATUS = {Status.COMPLETED: 0, Status.PRUNED: 1, Status.FAILED: 2}
 
 
@@ -25,9 +32,14 @@ class LeaderboardRow(TrialRecord):
         rank: From 1, without gaps; None for trials that take no part.
         tie_group: Rows that cannot be told apart statistically share one; None: not compared.
         val_accuracy_low: Lower bound of Wilson's 95 % interval; `val_accuracy_high` the upper.
-        test_accuracy: On the test set, of finalists; `test_accuracy_clean` without leaks.
-        missed_positives: Positives that were called the negative class, on the test set.
+        test_accuracy: Of finalists, on all test images; `test_accuracy_clean` on those without
+            an exact or near twin in training or validation.
+        missed_positives: Positives that were called the negative class, on all test images;
+            `missed_positives_clean` on the clean ones.
         latency_ms: Milliseconds for one image.
+        cv_accuracy: Mean accuracy over the folds of cross-validation; it took no part in ranking.
+        cv_accuracy_sd: Their sample standard deviation; None with fewer than two folds.
+        cv_folds: Folds that finished.
     """
 
     rank: int | None = None
@@ -37,7 +49,11 @@ class LeaderboardRow(TrialRecord):
     test_accuracy: float | None = None
     test_accuracy_clean: float | None = None
     missed_positives: int | None = None
+    missed_positives_clean: int | None = None
     latency_ms: float | None = None
+    cv_accuracy: float | None = None
+    cv_accuracy_sd: float | None = None
+    cv_folds: int | None = None
 
 
 def build_leaderboard(run: Run) -> list[LeaderboardRow]:
@@ -76,8 +92,13 @@ def _furthest_first(record: TrialRecord) -> tuple[int, float, float, str]:
 def _row(record: TrialRecord, run: Run, rank: int | None) -> LeaderboardRow:
     known = {field.name: getattr(record, field.name) for field in fields(TrialRecord)}
     finalist = run.evaluation.of(record.trial_id) if run.evaluation else None
+    folded = run.cross_validation.of(record.trial_id) if run.cross_validation else None
     return LeaderboardRow(
-        **known, rank=rank, **_interval(record, run.validation_images), **_test_figures(finalist)
+        **known,
+        rank=rank,
+        **_interval(record, run.validation_images),
+        **_test_figures(finalist),
+        **_fold_figures(folded),
     )
 
 
@@ -90,3 +111,13 @@ def _interval(record: TrialRecord, images: int | None) -> dict[str, Any]:
 
 def _test_figures(finalist: Finalist | None) -> dict[str, Any]:
     return {name: getattr(finalist, name) for name in _TEST_FIGURES} if finalist else {}
+
+
+def _fold_figures(folded: CrossValidated | None) -> dict[str, Any]:
+    if folded is None:
+        return {}
+    return {
+        "cv_accuracy": folded.mean,
+        "cv_accuracy_sd": folded.deviation,
+        "cv_folds": len(folded.accuracies),
+    }

@@ -1,15 +1,21 @@
-"""The report as Markdown: the summary and the leaderboard."""
+"""The report as Markdown: the summary, the leaderboard, findings in the data and folds."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.data_section import ClassRow, data_section
 from reports.files import replace_text
+from reports.folds import folded_rows
 from reports.leaderboard import LeaderboardRow
 from reports.rendering import escape_markdown, render_rows
 from reports.run import Run
 from reports.summary import summarise
+from reports.tested_on import which_images
+from reports.wording import NONE, model, percent, spread
 
 __all__ = ["render_markdown_report", "write_markdown_report"]
+
+_TWINS = ("test: exact twin in training", "test: near twin only", "test: clean")
 
 
 def write_markdown_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) -> None:
@@ -18,7 +24,11 @@ def write_markdown_report(run: Run, rows: Sequence[LeaderboardRow], path: Path) 
 
 
 def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
-    """Write the summary and the leaderboard as GitHub's Markdown, ending with a newline."""
+    """Write the report without figures as GitHub's Markdown, ending with a newline.
+
+    Raises:
+        RunDirectoryError: A file of the run that a section needs is damaged.
+    """
     summary = summarise(run, rows)
     parts = [f"# {escape_markdown(run.name)}"]
     parts += [f"> **{escape_markdown(warning)}**" for warning in summary.warnings]
@@ -34,4 +44,55 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
         parts.append(f"Train it again:\n\n    {summary.rerun}")
     parts.append("## Leaderboard")
     parts.append(render_rows(rows, format="markdown").rstrip() if rows else "No row yet.")
+    parts += [escape_markdown(note) for note in [which_images(run.evaluation)] if note]
+    parts += [*_data(run), *_folds(run, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _data(run: Run) -> list[str]:
+    data = data_section(run, images=False)
+    if data.empty:
+        return []
+    parts = ["## Data"]
+    if data.known is not None:
+        told = "Calls itself {} but differs from it." if data.differs else "Recognised as {}."
+        parts.append(escape_markdown(f"{told.format(data.known.name)} {data.known.note}".strip()))
+    if data.fingerprint:
+        parts.append(f"Fingerprint: {escape_markdown(data.fingerprint)}")
+    if data.findings is not None:
+        found = [f"1. {escape_markdown(sentence)}" for sentence in data.findings]
+        parts.append("\n".join(found) or "Nothing was found that limits the results.")
+    if data.classes:
+        cells = [_class_cells(row) for row in data.classes]
+        parts.append(_table(["class", *data.parts, *_TWINS], cells))
+    return parts + [escape_markdown(sentence) for sentence in data.treatment]
+
+
+def _class_cells(row: ClassRow) -> list[str]:
+    numbers = (*row.images, row.exact, row.near, row.clean)
+    return [row.name, *(NONE if number is None else f"{number:,}" for number in numbers)]
+
+
+def _folds(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
+    if run.cross_validation is None:
+        return []
+    lines = [
+        [
+            one.row.trial_id,
+            model(one.row),
+            spread(one.row.cv_accuracy, one.row.cv_accuracy_sd),
+            ", ".join(map(percent, one.folds.accuracies)) or NONE,
+        ]
+        for one in folded_rows(run.cross_validation, rows)
+    ]
+    return [
+        "## Cross-validation of the finalists",
+        f"{run.cross_validation.images:,} images for training and validation in "
+        f"{run.cross_validation.folds} folds. It took no part in choosing.",
+        _table(["trial", "model", "mean ± sd, %", "each fold, %"], lines),
+    ]
+
+
+def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *cells]
+    return "\n".join("| " + " | ".join(map(escape_markdown, line)) + " |" for line in lines)

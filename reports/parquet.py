@@ -17,7 +17,11 @@ from reports.records import Origin, Stage, Status, Value
 __all__ = ["FIXED_COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "write_leaderboard"]
 
 SCHEMA_VERSION = 1
-"""Raised when a fixed column changes its name, its type or its meaning."""
+"""Raised when a fixed column changes its name, its type or its meaning.
+
+A new column does not raise it: a file of an earlier version has nothing measured there, and is
+read as such.
+"""
 
 _VERSION_KEY = b"neurosweep.schema_version"
 _HP = "hp."
@@ -41,6 +45,10 @@ _FIXED_SCHEMA = pa.schema(
         ("test_accuracy", pa.float64()),
         ("test_accuracy_clean", pa.float64()),
         ("missed_positives", pa.int64()),
+        ("missed_positives_clean", pa.int64()),
+        ("cv_accuracy", pa.float64()),
+        ("cv_accuracy_sd", pa.float64()),
+        ("cv_folds", pa.int64()),
         ("parameters", pa.int64()),
         ("latency_ms", pa.float64()),
         ("epochs", pa.int64()),
@@ -60,7 +68,11 @@ _FIXED_SCHEMA = pa.schema(
         ("fine_tune", pa.string()),
     ]
 )
+# Columns that files written before them lack.
+_ADDED = frozenset({"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds"})
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
+
+_AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"
 
 FIXED_COLUMNS: tuple[str, ...] = tuple(_FIXED_SCHEMA.names)
 """The columns every leaderboard has; hyperparameters follow as `hp.NAME`."""
@@ -88,6 +100,8 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
 def read_leaderboard(path: Path) -> list[LeaderboardRow]:
     """Read the rows back, in the order they were written.
 
+    Columns that were added since the file was written are None.
+
     Raises:
         RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
             another schema version.
@@ -95,19 +109,20 @@ def read_leaderboard(path: Path) -> list[LeaderboardRow]:
     table = _read_table(path)
     _check_version(table.schema.metadata or {}, path)
     missing = [name for name in FIXED_COLUMNS if name not in table.column_names]
-    if missing:
+    if not _ADDED.issuperset(missing):
         raise RunDirectoryError(
             f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
-            f"{', '.join(missing)}. Write it again with `neurosweep report RUN`."
+            f"{', '.join(missing)}. {_AGAIN}."
         )
-    return [_row(cells) for cells in table.select(FIXED_COLUMNS).to_pylist()]
+    present = [name for name in FIXED_COLUMNS if name not in missing]
+    return [_row(cells) for cells in table.select(present).to_pylist()]
 
 
 def _read_table(path: Path) -> pa.Table:
     if not path.is_file():
         raise RunDirectoryError(
             f"a leaderboard is a Parquet file; there is none at {path}. "
-            "Write it with `neurosweep report RUN`."
+            "`neurosweep leaderboard RUN` ranks the trials without it."
         )
     try:
         # Not `read_table`: its dataset machinery imports pandas, which takes a second.
@@ -115,8 +130,7 @@ def _read_table(path: Path) -> pa.Table:
             return file.read()
     except (pa.ArrowInvalid, OSError) as error:
         raise RunDirectoryError(
-            f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). "
-            "Delete it and write it again with `neurosweep report RUN`."
+            f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). {_AGAIN}."
         ) from error
 
 
@@ -125,8 +139,7 @@ def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> None:
     if found != str(SCHEMA_VERSION):
         raise RunDirectoryError(
             f"this neurosweep reads leaderboards of schema version {SCHEMA_VERSION}; {path} has "
-            f"version {found}. Write it again with `neurosweep report RUN`, or read it with the "
-            "neurosweep that wrote it."
+            f"version {found}. {_AGAIN}, or read it with the neurosweep that wrote it."
         )
 
 

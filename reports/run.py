@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import RunDirectoryError
+from reports.audit import Audit, read_audit
+from reports.cross_validation import CrossValidation, read_cross_validation
 from reports.epochs import EpochRecord, read_epochs
 from reports.evaluation import Evaluation, read_evaluation
 from reports.files import read_lines, read_yaml
@@ -30,12 +32,14 @@ class Run:
         info: What run.yaml says.
         records: The finished trials in the order in which they finished.
         evaluation: The finalists on the test set; None while it has not been opened.
+        cross_validation: The finalists' folds; None if none were asked for.
     """
 
     path: Path
     info: dict[str, Any]
     records: tuple[TrialRecord, ...]
     evaluation: Evaluation | None
+    cross_validation: CrossValidation | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +75,9 @@ class Run:
     def split(self) -> "pa.Table | None":
         """The table of file, label and part; None before the data was prepared.
 
+        Runs of earlier versions lack the column `group`, which images that are copies or
+        near-copies of each other, or of one patient, share.
+
         Raises:
             RunDirectoryError: The file is not Parquet or lacks a column.
         """
@@ -83,7 +90,9 @@ class Run:
         try:
             # Not `read_table`: its dataset machinery imports pandas, which takes a second.
             with pq.ParquetFile(path) as file:
-                return file.read().select(["file", "label", "part"])
+                table = file.read()
+            grouped = ["group"] if "group" in table.column_names else []
+            return table.select(["file", "label", "part", *grouped])
         except (pa.ArrowInvalid, KeyError) as error:
             raise RunDirectoryError(
                 f"{path} must be a Parquet file with columns file, label and part; received "
@@ -100,6 +109,39 @@ class Run:
         for (part, label), images in sorted(Counter(zip(parts, labels, strict=True)).items()):
             counted.setdefault(part, {})[label] = images
         return counted
+
+    @cached_property
+    def groups(self) -> dict[str, frozenset[int]] | None:
+        """The groups that stand in each part; None where the split does not say."""
+        if self.split is None or "group" not in self.split.column_names:
+            return None
+        held: dict[str, set[int]] = {}
+        columns = (self.split.column(name).to_pylist() for name in ("part", "group"))
+        for part, group in zip(*columns, strict=True):
+            held.setdefault(part, set()).add(group)
+        return {part: frozenset(groups) for part, groups in held.items()}
+
+    @cached_property
+    def clean_counts(self) -> dict[str, int] | None:
+        """Clean test images by label, those whose group is in neither training nor validation.
+
+        None where the split does not say.
+        """
+        if self.split is None or self.groups is None:
+            return None
+        seen = self.groups.get("train", frozenset()) | self.groups.get("validation", frozenset())
+        columns = (self.split.column(name).to_pylist() for name in ("label", "part", "group"))
+        rows = zip(*columns, strict=True)
+        return Counter(label for label, part, group in rows if part == "test" and group not in seen)
+
+    @cached_property
+    def audit(self) -> Audit | None:
+        """What the audit of the images found; None before they were looked at.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        return read_audit(self.path / "audit.json")
 
     @property
     def validation_images(self) -> int | None:
@@ -129,6 +171,7 @@ def read_run(path: Path) -> Run:
         info=info,
         records=_read_records(path / "trials.jsonl"),
         evaluation=read_evaluation(path / "evaluation.json"),
+        cross_validation=read_cross_validation(path / "cross_validation.json"),
     )
 
 

@@ -11,7 +11,7 @@ __all__ = ["select_rows"]
 
 _MORE_IS_BETTER = frozenset(
     {"val_accuracy", "val_accuracy_low", "val_accuracy_high", "test_accuracy"}
-    | {"test_accuracy_clean"}
+    | {"test_accuracy_clean", "cv_accuracy", "cv_folds"}
 )
 
 

@@ -1,46 +1,25 @@
 """What a person should know of a run after one minute, as typed figures and sentences."""
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.evaluation import Evaluation, Finalist
-from reports.intervals import wilson_interval
+from reports.cleanness import cleanness_sentences
+from reports.evaluation import Finalist
+from reports.facts import Fact, effort, quality
 from reports.leaderboard import LeaderboardRow
-from reports.records import Stage, Status, parse_time
+from reports.records import Stage
 from reports.run import Run
 from reports.wording import (
     RANDOM_NOTE,
     SYNTHETIC_NOTE,
-    count,
-    duration,
     has_random_weights,
-    interval,
     marks,
     model,
     moment,
-    percent,
 )
 
-__all__ = ["Fact", "Summary", "summarise"]
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One figure of the summary.
-
-    Attributes:
-        name: What it is.
-        value: The figure with its unit.
-        detail: How sure it is, or what it is a share of.
-        grave: Whether it deserves a second look.
-    """
-
-    name: str
-    value: str
-    detail: str = ""
-    grave: bool = False
+__all__ = ["Summary", "summarise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +50,7 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
         return Summary(
             headline=_headline_without_winner(rows),
             winner=None,
-            facts=_effort(run, rows),
+            facts=effort(run, rows),
             sentences=(),
             warnings=_warnings(run, rows),
             rerun="",
@@ -80,8 +59,8 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
     return Summary(
         headline=f"{_name(winner)} is the best of {_trials(rows)} by validation accuracy.",
         winner=winner,
-        facts=(*_quality(run, winner, tested), *_effort(run, rows)),
-        sentences=_sentences(run, rows, winner),
+        facts=(*quality(run, winner, tested), *effort(run, rows)),
+        sentences=_sentences(run, rows, winner, tested),
         warnings=_warnings(run, rows),
         rerun=f"neurosweep rerun {shlex.quote(str(run.path))} --rank 1",
     )
@@ -102,64 +81,13 @@ def _trials(rows: Sequence[LeaderboardRow]) -> str:
     return "1 trial" if len(rows) == 1 else f"{len(rows):,} trials"
 
 
-def _quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[Fact, ...]:
-    images = run.validation_images
-    bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
-    of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
-    facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
-    if tested is None or run.evaluation is None:
-        return *facts, Fact("Test accuracy", "not measured", "the test set has not been opened")
-    total = sum(map(sum, tested.confusion))
-    low, high = wilson_interval(tested.test_accuracy, total)
-    facts.append(
-        Fact(
-            "Test accuracy",
-            f"{percent(tested.test_accuracy)} %",
-            f"95 % interval {interval(low, high)}, {total:,} images",
-        )
-    )
-    return (*facts, *_missed(run.evaluation, tested))
-
-
-def _missed(evaluation: Evaluation, tested: Finalist) -> tuple[Fact, ...]:
-    if evaluation.negative_class is None or tested.missed_positives is None:
-        return ()
-    negative = evaluation.classes.index(evaluation.negative_class)
-    positives = sum(sum(row) for index, row in enumerate(tested.confusion) if index != negative)
-    low, high = wilson_interval(tested.missed_positives / max(1, positives), max(1, positives))
-    return (
-        Fact(
-            "Missed positives",
-            f"{tested.missed_positives} of {positives:,}",
-            f"called “{evaluation.negative_class}”; 95 % interval {interval(low, high)} %",
-            grave=tested.missed_positives > 0,
-        ),
-    )
-
-
-def _effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
-    ended = Counter(row.status for row in rows)
-    counts = ", ".join(f"{ended[status]} {status}" for status in Status if ended[status])
-    facts = [Fact("Trials", f"{len(rows):,}", counts or "none has ended")]
-    if run.records:
-        begin = min(parse_time(record.started_at) for record in run.records)
-        end = max(parse_time(record.finished_at) for record in run.records)
-        trained = duration(sum(row.seconds for row in rows))
-        facts.append(
-            Fact("Time", duration((end - begin).total_seconds()), f"{trained} of training in all")
-        )
-    winner = next((row for row in rows if row.rank == 1), None)
-    if winner is not None and winner.parameters is not None:
-        latency = winner.latency_ms
-        told = "weights" if latency is None else f"weights; {latency:.3g} ms for one image"
-        facts.append(Fact("Network's size", count(winner.parameters), told))
-    return tuple(facts)
-
-
-def _sentences(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> tuple[str, ...]:
+def _sentences(
+    run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow, tested: Finalist | None
+) -> tuple[str, ...]:
     told = [
         "The winner was chosen on the validation images, so that its validation accuracy is "
-        "somewhat too good; the test images had no part in any choice."
+        "somewhat too good; the test images had no part in any choice.",
+        *cleanness_sentences(run, tested),
     ]
     near = [
         row

@@ -57,7 +57,9 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     table.add_column("trial", overflow="fold", width=min(max(longest, 5), 10))
     table.add_column("model", overflow="fold")
     table.add_column("val acc % [95 %]", no_wrap=True)
-    table.add_column("test %", justify="right", no_wrap=True)
+    # Over all test images, and over those without a twin in training or validation.
+    table.add_column("test %\nall", justify="right", no_wrap=True)
+    table.add_column("\nclean", justify="right", no_wrap=True)
     table.add_column("epochs", justify="right", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -76,6 +78,7 @@ def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
         name,
         Text(_accuracy(row)),
         Text(percent(row.test_accuracy)),
+        Text(percent(row.test_accuracy_clean)),
         Text(f"{row.epochs}/{row.epochs_allowed}"),
         Text(f"{row.seconds:.0f}"),
         Text(row.status),

@@ -4,12 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.evaluation import Evaluation, Finalist
+from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
+from reports.intervals import wilson_interval
 from reports.leaderboard import LeaderboardRow
 
-__all__ = ["Cell", "ClassFigures", "Verdict", "verdicts"]
+__all__ = ["Cell", "ClassFigures", "Measured", "Share", "Verdict", "measure", "verdicts"]
 
 _AVERAGES = ("macro avg", "weighted avg")
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many of so many, with Wilson's 95 % interval.
+
+    Attributes:
+        value: 0 to 1 inclusive, as are its bounds `low` and `high`.
+        images: What it is a share of.
+    """
+
+    value: float
+    images: int
+    low: float
+    high: float
+
+    @property
+    def count(self) -> int:
+        """The number of images it stands for."""
+        return round(self.value * self.images)
 
 
 @dataclass(frozen=True)
@@ -41,20 +62,38 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One finalist on some of the test images.
+
+    Attributes:
+        right: Share of right answers.
+        missed: Share of positives called the negative class; None without such a class, or
+            where there is no positive among the images.
+        matrix: A row for each true class, a cell for each predicted one.
+        classes: A line for each class, then the averages.
+    """
+
+    right: Share
+    missed: Share | None
+    matrix: tuple[tuple[Cell, ...], ...]
+    classes: tuple[ClassFigures, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One finalist on the test set.
 
     Attributes:
         row: Its place in the leaderboard.
-        finalist: The figures as measured.
-        matrix: A row for each true class, a cell for each predicted one.
-        classes: A line for each class, then the averages.
+        finalist: The figures as recorded.
+        all: On all test images.
+        clean: On the clean ones; None where none is clean, all are, or nobody knows.
     """
 
     row: LeaderboardRow
     finalist: Finalist
-    matrix: tuple[tuple[Cell, ...], ...]
-    classes: tuple[ClassFigures, ...]
+    all: Measured
+    clean: Measured | None
 
 
 def verdicts(evaluation: Evaluation | None, rows: Sequence[LeaderboardRow]) -> tuple[Verdict, ...]:
@@ -62,13 +101,38 @@ def verdicts(evaluation: Evaluation | None, rows: Sequence[LeaderboardRow]) -> t
     if evaluation is None:
         return ()
     return tuple(
-        Verdict(row, finalist, _matrix(finalist, evaluation), _classes(finalist, evaluation))
+        Verdict(row, finalist, measure(finalist.on_all, evaluation), _clean(finalist, evaluation))
         for row in rows
         if (finalist := evaluation.of(row.trial_id)) is not None
     )
 
 
-def _matrix(finalist: Finalist, evaluation: Evaluation) -> tuple[tuple[Cell, ...], ...]:
+def measure(figures: Figures, evaluation: Evaluation) -> Measured:
+    """Lay out a finalist's figures on some of the test images, with their intervals."""
+    positives = evaluation.positives(figures.confusion)
+    missed = None
+    if figures.missed is not None and positives:
+        missed = _share(figures.missed / positives, positives)
+    return Measured(
+        _share(figures.accuracy, figures.images),
+        missed,
+        _matrix(figures, evaluation),
+        _classes(figures.report, evaluation),
+    )
+
+
+def _clean(finalist: Finalist, evaluation: Evaluation) -> Measured | None:
+    # Where all images are clean, the same figures would stand there twice.
+    if finalist.on_clean is None or evaluation.cleanness is Cleanness.ALL:
+        return None
+    return measure(finalist.on_clean, evaluation)
+
+
+def _share(value: float, images: int) -> Share:
+    return Share(value, images, *wilson_interval(value, images))
+
+
+def _matrix(figures: Figures, evaluation: Evaluation) -> tuple[tuple[Cell, ...], ...]:
     names = evaluation.classes
     negative = evaluation.negative_class
     return tuple(
@@ -81,12 +145,11 @@ def _matrix(finalist: Finalist, evaluation: Evaluation) -> tuple[tuple[Cell, ...
             )
             for predicted, images in zip(names, counts, strict=True)
         )
-        for true, counts in zip(names, finalist.confusion, strict=True)
+        for true, counts in zip(names, figures.confusion, strict=True)
     )
 
 
-def _classes(finalist: Finalist, evaluation: Evaluation) -> tuple[ClassFigures, ...]:
-    report = finalist.classification_report
+def _classes(report: dict[str, Any], evaluation: Evaluation) -> tuple[ClassFigures, ...]:
     return tuple(
         _figures(name, report[name])
         for name in (*evaluation.classes, *_AVERAGES)

@@ -19,8 +19,10 @@ __all__ = [
     "moment",
     "notes",
     "percent",
+    "picture_note",
     "printable",
     "setting",
+    "spread",
 ]
 
 NONE = "\N{EN DASH}"
@@ -40,6 +42,23 @@ PAPER_NOTE = (
 )
 
 
+def picture_note(pictures: int, *, left_out: bool, synthetic: bool) -> str:
+    """Say which pictures a page holds, so that it can be passed on with open eyes."""
+    if left_out:
+        return "Pictures were left out of this report; names of files were not."
+    if pictures == 0:
+        return "Pictures of patients: none in this report."
+    if synthetic:
+        return (
+            f"Pictures in this report: {pictures}, all of computed phantoms. Pictures of patients: "
+            "none."
+        )
+    return (
+        f"Pictures in this report: {pictures}, taken from the images themselves; if those show "
+        "patients, so does this page. `neurosweep report RUN --no-images` makes one without them."
+    )
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share as per cent, without the sign."""
     return NONE if share is None else f"{100 * share:.{digits}f}"
@@ -48,6 +67,12 @@ def percent(share: float | None, digits: int = 1) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Write an interval of shares as per cent, without the sign."""
     return NONE if low is None else f"{percent(low)}\N{EN DASH}{percent(high)}"
+
+
+def spread(mean: float | None, deviation: float | None) -> str:
+    """Write a mean of shares with its standard deviation as per cent, without the sign."""
+    reach = "" if deviation is None else f" ± {percent(deviation)}"
+    return f"{percent(mean)}{reach}"
 
 
 def count(number: int | None) -> str:

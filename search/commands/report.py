@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("--format", choices=("html", "markdown"), default="html")
-    parser.add_argument("--no-images", action="store_true", help="leave out pictures of patients")
+    parser.add_argument(
+        "--no-images", action="store_true", help="leave out all pictures; names of files stay"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
         reports.write_markdown_report(found, rows, path)
     else:
         path = found.path / "report.html"
-        reports.write_report(found, rows, path)
+        reports.write_report(found, rows, path, images=not options.no_images)
     print(path)
     return 0

@@ -7,17 +7,15 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
+import fake_data
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
+from fake_data import TEST_IMAGES, VALIDATION_IMAGES
 
 from reports.records import Origin, Stage, Status, TrialRecord
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 BEGIN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-VALIDATION_IMAGES = 240
-TEST_IMAGES = 320
 
 # family, backbone, origin, status, plateau, epochs run
 _TRIALS = (
@@ -39,13 +37,20 @@ _TRIALS = (
 
 @dataclass
 class FakeRun:
-    """What `write` puts into a run directory; change it first to get another."""
+    """What `write` puts into a run directory; change it first to get another.
+
+    `folds` are the folds that each cross-validated trial finished; `twins` says whether some test
+    images have a twin in training.
+    """
 
     classes: tuple[str, ...] = CLASSES
     negative_class: str | None = "notumor"
     info: dict[str, Any] = field(default_factory=dict)
     records: list[TrialRecord] = field(default_factory=list)
     finalists: list[str] = field(default_factory=list)
+    audit: dict[str, Any] | None = None
+    twins: bool = True
+    folds: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
         """Write the run directory; returns it."""
@@ -54,10 +59,34 @@ class FakeRun:
         (path / "trials.jsonl").write_text("".join(f"{r.to_json()}\n" for r in self.records))
         for record in self.records:
             _write_epochs(path / "trials" / record.trial_id, record)
-        _write_split(path / "split.parquet", self.classes)
+        fake_data.write_split(path / "split.parquet", self.classes, self.twins)
+        if self.audit is not None:
+            (path / "audit.json").write_text(json.dumps(self.audit))
+            fake_data.write_pictures(path / "audit", self.audit)
         if self.finalists:
             (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
+        if self.folds:
+            (path / "cross_validation.json").write_text(json.dumps(self._cross_validation()))
         return path
+
+    def _cross_validation(self) -> dict[str, Any]:
+        of = {record.trial_id: record for record in self.records}
+        finalists = []
+        for trial_id, finished in self.folds.items():
+            if trial_id not in of:
+                continue
+            random = np.random.default_rng(of[trial_id].seed)
+            center = (of[trial_id].val_accuracy or 0.0) - 0.01
+            shares = [round(float(center + random.normal(0, 0.01)), 4) for _ in range(finished)]
+            finalists.append(
+                {
+                    "trial_id": trial_id,
+                    "accuracies": shares,
+                    "losses": [round(2 * (1 - share), 4) for share in shares],
+                    "seconds": 31.0 * finished,
+                }
+            )
+        return {"folds": 5, "images": 1200, "finalists": finalists}
 
     def _evaluation(self) -> dict[str, Any]:
         of = {record.trial_id: record for record in self.records}
@@ -65,11 +94,20 @@ class FakeRun:
             "opened": (BEGIN + timedelta(minutes=9)).isoformat(),
             "classes": list(self.classes),
             "negative_class": self.negative_class,
+            "test_images": TEST_IMAGES,
+            "test_images_clean": TEST_IMAGES - (sum(self._seen()) if self.twins else 0),
             "finalists": [
-                _finalist(of[trial_id], self.classes, self.negative_class)
+                _finalist(of[trial_id], self.classes, self.negative_class, self._seen())
                 for trial_id in self.finalists
             ],
         }
+
+    def _seen(self) -> tuple[int, ...]:
+        """Test images of each class that have a twin in training."""
+        if not self.twins:
+            return (0,) * len(self.classes)
+        pairs = zip(fake_data.EXACT, fake_data.NEAR, strict=True)
+        return tuple(exact + near for exact, near in pairs)[: len(self.classes)]
 
 
 def fake_run() -> FakeRun:
@@ -94,7 +132,14 @@ def fake_run() -> FakeRun:
         )
     )
     finalists = ["0010-ft", "0010", "0009", "0006", "0003"]
-    return FakeRun(info=_info(), records=records, finalists=finalists)
+    folds = {"0010-ft": 5, "0010": 5, "0009": 5, "0006": 3, "0003": 1}
+    return FakeRun(
+        info=_info(),
+        records=records,
+        finalists=finalists,
+        audit=fake_data.audit(CLASSES),
+        folds=folds,
+    )
 
 
 def _info() -> dict[str, Any]:
@@ -113,7 +158,17 @@ def _info() -> dict[str, Any]:
         },
         "versions": {"neurosweep": "0.0.0", "python": "3.11.0", "tensorflow": "2.21.0"},
         "hardware": {"cpus": 2, "memory_gib": 8, "gpus": []},
-        "data": {"root": "phantom images", "classes": list(CLASSES), "fingerprint": "f" * 64},
+        "data": {
+            "root": "phantom images",
+            "classes": list(CLASSES),
+            "leaks": "keep",
+            "folds": 5,
+            "groups": None,
+            "parts": {"train": 960, "validation": 240, "test": 320, "dropped": 0},
+            "clean_test_images": 259,
+            "known_set": None,
+            "fingerprint": "f" * 64,
+        },
         "measured": {"precision": "float32", "threads": 1},
         "stages": {"prepare": 6.5, "search": 418.0, "fine_tune": 20.0, "evaluate": 9.5},
     }
@@ -210,35 +265,38 @@ def _epoch_line(epoch: int, share: float, random: np.random.Generator) -> str:
     return json.dumps(figures) + "\n"
 
 
-def _write_split(path: Path, classes: tuple[str, ...]) -> None:
-    rows = [
-        {"file": f"{part}/{label}/{number}.png", "label": label, "part": part}
-        for part, images in (("test", TEST_IMAGES), ("train", 960), ("validation", 240))
-        for label in classes
-        for number in range(images // len(classes))
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), path)
-
-
 def _finalist(
-    record: TrialRecord, classes: tuple[str, ...], negative_class: str | None
+    record: TrialRecord,
+    classes: tuple[str, ...],
+    negative_class: str | None,
+    seen: tuple[int, ...],
 ) -> dict[str, Any]:
     support = TEST_IMAGES // len(classes)
     wrong = round((1 - (record.val_accuracy or 0.0)) * support)
     confusion = [_confusion_row(row, wrong, support, len(classes)) for row in range(len(classes))]
+    # What has a twin in training is easily got right: all errors are among the clean images.
+    clean = [list(row) for row in confusion]
+    for index, images in enumerate(seen):
+        clean[index][index] -= images
+    figures = {"trial_id": record.trial_id, "latency_ms": 3.5}
+    for ending, matrix in (("", confusion), ("_clean", clean)):
+        figures |= _figures(matrix, classes, negative_class, ending)
+    return figures
+
+
+def _figures(
+    confusion: list[list[int]], classes: tuple[str, ...], negative_class: str | None, ending: str
+) -> dict[str, Any]:
     missed = None
     if negative_class is not None:
         column = classes.index(negative_class)
         missed = sum(row[column] for index, row in enumerate(confusion) if index != column)
     right = sum(confusion[index][index] for index in range(len(classes)))
     return {
-        "trial_id": record.trial_id,
-        "test_accuracy": right / sum(map(sum, confusion)),
-        "test_accuracy_clean": None,
-        "missed_positives": missed,
-        "latency_ms": 3.5,
-        "confusion": confusion,
-        "classification_report": _classification_report(confusion, classes),
+        f"test_accuracy{ending}": right / sum(map(sum, confusion)),
+        f"missed_positives{ending}": missed,
+        f"confusion{ending}": confusion,
+        f"classification_report{ending}": _classification_report(confusion, classes),
     }
 
 
@@ -263,11 +321,12 @@ def _classification_report(confusion: list[list[int]], classes: tuple[str, ...])
             "support": float(support),
         }
     total = sum(map(sum, confusion))
-    report["accuracy"] = sum(confusion[i][i] for i in range(len(classes))) / total
-    for average in ("macro avg", "weighted avg"):
-        # Every class has the same support here, so that both averages agree.
+    even = dict.fromkeys(classes, 1 / len(classes))
+    by_support = {name: report[name]["support"] / total for name in classes}
+    for average, weights in (("macro avg", even), ("weighted avg", by_support)):
         report[average] = {
-            name: sum(report[label][name] for label in classes) / len(classes)
-            for name in ("precision", "recall", "f1-score")
+            figure: sum(weights[name] * report[name][figure] for name in classes)
+            for figure in ("precision", "recall", "f1-score")
         } | {"support": float(total)}
+    report["accuracy"] = sum(confusion[i][i] for i in range(len(classes))) / total
     return report

@@ -37,6 +37,10 @@ _PROMISED = {
     "test_accuracy",
     "test_accuracy_clean",
     "missed_positives",
+    "missed_positives_clean",
+    "cv_accuracy",
+    "cv_accuracy_sd",
+    "cv_folds",
     "parameters",
     "latency_ms",
 }
@@ -115,11 +119,23 @@ def test_a_missing_column_is_named(rows: list[LeaderboardRow], tmp_path: Path):
         read_leaderboard(path)
 
 
+def test_a_file_from_before_a_column_was_added_has_nothing_there(
+    rows: list[LeaderboardRow], tmp_path: Path
+):
+    path = tmp_path / "leaderboard.parquet"
+    write_leaderboard(rows, path)
+    added = ["missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds"]
+    pq.write_table(pq.read_table(path).drop_columns(added), path)
+    assert read_leaderboard(path) == [replace(row, **dict.fromkeys(added)) for row in rows]
+
+
 def test_a_truncated_file_is_refused(rows: list[LeaderboardRow], tmp_path: Path):
     path = tmp_path / "leaderboard.parquet"
     write_leaderboard(rows, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(RunDirectoryError, match=r"is damaged .* write it again"):
+    with pytest.raises(
+        RunDirectoryError, match=r"is damaged .* Delete it: `neurosweep leaderboard"
+    ):
         read_leaderboard(path)
 
 

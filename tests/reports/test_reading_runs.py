@@ -99,7 +99,9 @@ def test_a_confusion_matrix_of_another_size_is_refused(path: Path):
     content = json.loads((path / "evaluation.json").read_text())
     content["finalists"][0]["confusion"].pop()
     (path / "evaluation.json").write_text(json.dumps(content))
-    with pytest.raises(RunDirectoryError, match=r"each of the 4 classes; trial 0010-ft has \(3, 4"):
+    with pytest.raises(
+        RunDirectoryError, match=r"trial 0010-ft: .* each of the 4 classes; received \(3, 4"
+    ):
         read_run(path)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import fake_data
 import pytest
 from fake_run import FakeRun, fake_run
 
@@ -23,8 +25,11 @@ from reports import (
 from reports.html import MOST_ROWS
 
 _GOLD = Path(__file__).parent / "gold"
-_VOID = {"meta", "link", "br"}
-_BLOCKS = {"p", "h1", "h2", "h3", "tr", "dt", "summary", "pre", "figcaption", "nav", "footer"}
+_VOID = {"meta", "link", "br", "img", "wbr"}
+_BLOCKS = {
+    *("p", "h1", "h2", "h3", "h4", "tr", "dt", "li", "summary", "pre", "figcaption", "nav"),
+    *("footer", "figure"),
+}
 
 
 class _Page(HTMLParser):
@@ -90,11 +95,12 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(run: Run, rows: list[L
     page = render_report(run, rows)
     parsed = _Page(page)
     assert parsed.open == []
-    assert not parsed.names & {"script", "iframe", "img", "object", "embed", "form"}
+    assert not parsed.names & {"script", "iframe", "object", "embed", "form"}
     for tag, attributes in parsed.tags:
         assert not [name for name in attributes if name.startswith("on")]
         for name in ("src", "href", "action"):
-            assert (attributes.get(name) or "#").startswith(("#", "data:,")), (tag, attributes)
+            allowed = ("#", "data:,", "data:image/png;base64,")
+            assert (attributes.get(name) or "#").startswith(allowed), (tag, attributes)
     assert not re.search(r"url\(|@import", page)
     policy = next(a["content"] for _, a in parsed.tags if a.get("http-equiv"))
     assert policy is not None
@@ -109,6 +115,20 @@ def test_every_link_of_the_page_leads_somewhere(run: Run, rows: list[Leaderboard
 
 
 _HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+
+
+def hostile_audit(classes: tuple[str, ...]) -> dict[str, Any]:
+    audit = fake_data.audit(classes)
+    for name in ("labels_file", "groups_file"):
+        audit[name] = _HOSTILE
+    audit["known_set"] = {"name": _HOSTILE, "verdict": "differs", "note": _HOSTILE}
+    audit["findings"][0]["sentence"] = _HOSTILE
+    audit["unreadable_files"][0] = {"file": _HOSTILE, "reason": _HOSTILE}
+    audit["odd"][0] = {"file": _HOSTILE, "what": _HOSTILE}
+    audit["wrong_endings"][0] = {"file": _HOSTILE, "format": _HOSTILE}
+    audit["modes"] = audit["formats"] = {_HOSTILE: 3}
+    audit["shown"][0] |= {"kind": _HOSTILE, "files": [_HOSTILE] * 2, "parts": [_HOSTILE] * 2}
+    return audit
 
 
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path):
@@ -128,10 +148,14 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path):
         )
         for record in fake.records
     ]
+    fake.audit = hostile_audit(fake.classes)
     run = read_run(fake.write(tmp_path / "<b>&run"))
     page = render_report(run, build_leaderboard(run))
     parsed = _Page(page)
-    assert not parsed.names & {"script", "img", "b"}
+    assert not parsed.names & {"script", "b"}
+    pictures = [attributes for tag, attributes in parsed.tags if tag == "img"]
+    assert len(pictures) == 14
+    assert all((one["src"] or "").startswith("data:image/png;base64,") for one in pictures)
     assert not [name for _, attributes in parsed.tags for name in attributes if name[:2] == "on"]
     assert parsed.open == []
     assert parsed.text.count("<script>alert('x')</script>") > 20
@@ -220,8 +244,10 @@ def test_a_class_missing_in_the_test_set_is_drawn(write: Callable[[FakeRun], Run
     path = run.path / "evaluation.json"
     content = json.loads(path.read_text())
     for finalist in content["finalists"]:
-        finalist["confusion"][0] = [0, 0, 0, 0]
-        del finalist["classification_report"]["glioma"]
+        for ending in ("", "_clean"):
+            finalist[f"confusion{ending}"][0] = [0, 0, 0, 0]
+            del finalist[f"classification_report{ending}"]["glioma"]
+    del content["test_images"], content["test_images_clean"]
     path.write_text(json.dumps(content))
     assert "glioma 0 0 0 0" in _text_of(read_run(run.path))
 
@@ -259,3 +285,16 @@ def test_files_appear_whole(run: Run, rows: list[LeaderboardRow], tmp_path: Path
     write_markdown_report(run, rows, tmp_path / "report.md")
     assert sorted(one.name for one in tmp_path.glob("*report*")) == ["report.html", "report.md"]
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_report(run, rows)
+
+
+def test_the_command_really_leaves_pictures_out(run: Run, capsys: pytest.CaptureFixture[str]):
+    from search.cli import main
+
+    assert main(["report", str(run.path)]) == 0
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == 14
+    assert main(["report", str(run.path), "--no-images"]) == 0
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "<img " not in page
+    assert "data:image" not in page
+    assert capsys.readouterr().out.splitlines() == [str(run.path / "report.html")] * 2

@@ -1,0 +1,116 @@
+"""The figures at the top of the report, each with what it was measured on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
+from reports.leaderboard import LeaderboardRow
+from reports.records import Status, parse_time
+from reports.run import Run
+from reports.verdicts import measure
+from reports.wording import count, duration, interval, percent, spread
+
+__all__ = ["Fact", "effort", "quality"]
+
+_ALL_ONLY = {
+    Cleanness.UNKNOWN: "which of them are clean was not measured",
+    Cleanness.NONE: "none of them clean",
+    Cleanness.ALL: "all of them clean",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the summary.
+
+    Attributes:
+        name: What it is.
+        value: The figure with its unit.
+        detail: How sure it is, or what it is a share of.
+        grave: Whether it deserves a second look.
+    """
+
+    name: str
+    value: str
+    detail: str = ""
+    grave: bool = False
+
+
+def quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[Fact, ...]:
+    """How good the winner is on validation, on the test set, and over the folds."""
+    images = run.validation_images
+    bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
+    of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
+    facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
+    if tested is None or run.evaluation is None:
+        facts.append(Fact("Test accuracy", "not measured", "the test set has not been opened"))
+    else:
+        facts += _tested(run.evaluation, tested)
+    return (*facts, *_cross_validated(run, winner))
+
+
+def _tested(evaluation: Evaluation, tested: Finalist) -> list[Fact]:
+    clean = tested.on_clean
+    if clean is None or evaluation.cleanness is Cleanness.ALL:
+        told = _ALL_ONLY.get(evaluation.cleanness, _ALL_ONLY[Cleanness.UNKNOWN])
+        where = f"all {evaluation.images:,} test images, {told}"
+        return _test_facts(evaluation, tested.on_all, "", where)
+    all_, clean_ = (
+        _test_facts(evaluation, tested.on_all, ", all images", "all {:,} test images"),
+        _test_facts(evaluation, clean, ", clean images", "the {:,} clean test images"),
+    )
+    # The two of a kind beside each other.
+    return [fact for pair in zip(all_, clean_, strict=False) for fact in pair]
+
+
+def _test_facts(evaluation: Evaluation, figures: Figures, which: str, where: str) -> list[Fact]:
+    measured = measure(figures, evaluation)
+    right, missed = measured.right, measured.missed
+    bounds = f"95 % interval {interval(right.low, right.high)}, {where.format(right.images)}"
+    facts = [Fact(f"Test accuracy{which}", f"{percent(right.value)} %", bounds)]
+    if missed is not None:
+        facts.append(
+            Fact(
+                f"Missed positives{which}",
+                f"{figures.missed} of {missed.images:,}",
+                f"called “{evaluation.negative_class}”; "
+                f"95 % interval {interval(missed.low, missed.high)} %",
+                grave=missed.value > 0,
+            )
+        )
+    return facts
+
+
+def _cross_validated(run: Run, winner: LeaderboardRow) -> tuple[Fact, ...]:
+    if run.cross_validation is None or winner.cv_accuracy is None:
+        return ()
+    folds, asked = winner.cv_folds, run.cross_validation.folds
+    return (
+        Fact(
+            "Cross-validation",
+            f"{spread(winner.cv_accuracy, winner.cv_accuracy_sd)} %",
+            f"mean and standard deviation of {folds} of {asked} folds, "
+            f"{run.cross_validation.images:,} images",
+        ),
+    )
+
+
+def effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
+    """How many trials, how long, how large."""
+    ended = Counter(row.status for row in rows)
+    counts = ", ".join(f"{ended[status]} {status}" for status in Status if ended[status])
+    facts = [Fact("Trials", f"{len(rows):,}", counts or "none has ended")]
+    if run.records:
+        begin = min(parse_time(record.started_at) for record in run.records)
+        end = max(parse_time(record.finished_at) for record in run.records)
+        trained = duration(sum(row.seconds for row in rows))
+        facts.append(
+            Fact("Time", duration((end - begin).total_seconds()), f"{trained} of training in all")
+        )
+    winner = next((row for row in rows if row.rank == 1), None)
+    if winner is not None and winner.parameters is not None:
+        latency = winner.latency_ms
+        told = "weights" if latency is None else f"weights; {latency:.3g} ms for one image"
+        facts.append(Fact("Network's size", count(winner.parameters), told))
+    return tuple(facts)
