@@ -16,9 +16,11 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from filelock import FileLock
@@ -38,6 +40,8 @@ IMAGES, ABOUT, USED = "images.npy", "about.json", "used"
 RESIZE = f"bilinear-v{RESIZE_VERSION}"
 """The way of resizing, in each cache's key."""
 
+_SYNC_EVERY = 0.25  # seconds
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has the latter only
 _log = logging.getLogger(__name__)
 
 
@@ -253,7 +257,8 @@ def _write(wanted: DecodedImages, partial: Path) -> None:
     with partial.open("wb") as file:
         file.write(header)
         file.flush()
-        hashes = decode_all(file.fileno(), job, wanted.files)
+        with _syncing(file.fileno()):
+            hashes = decode_all(file.fileno(), job, wanted.files)
         os.fsync(file.fileno())
     found = content_hash(list(wanted.files), hashes)
     if wanted.content is not None and found != wanted.content:
@@ -262,6 +267,24 @@ def _write(wanted: DecodedImages, partial: Path) -> None:
             f"{wanted.content[:16]}), but they are not ({found[:16]}); if they were changed on "
             "purpose, start a new run, else give the folder that holds the same images."
         )
+
+
+@contextlib.contextmanager
+def _syncing(file: int) -> Iterator[None]:
+    """Bring to the disk meanwhile what is written within: the sync at the end is short then."""
+    done = Event()
+
+    def sync() -> None:
+        while not done.wait(_SYNC_EVERY):
+            _sync(file)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        syncing = thread.submit(sync)
+        try:
+            yield
+        finally:
+            done.set()
+        syncing.result()  # the system tells of a failed write once, to whoever asks first
 
 
 def _about(wanted: DecodedImages) -> dict[str, object]:

@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Self
 
 from neurosweep.errors import NeurosweepError
-from scans.decoding import Job, decode_into
+from scans.decoding import Job, decode_into, keep_freed_memory
 
 _GROUP = 8  # images per message: small, so that all cores finish together
-_AHEAD = 2  # groups a helper has been given: it never waits while we decode one ourselves
+_AHEAD = 4  # groups a helper has been given: it never waits while we decode one ourselves
 _WORTH = 0.5  # seconds of decoding that pay for starting one more process
 
 Group = tuple[int, tuple[str, ...]]
@@ -46,6 +46,7 @@ def decode_all(file: int, job: Job, names: Sequence[str]) -> list[str]:
         NeurosweepError: A helper process was killed.
         OSError: The disk is full, or fails.
     """
+    keep_freed_memory()
     starts = range(0, len(names), _GROUP)
     waiting = deque((first, tuple(names[first : first + _GROUP])) for first in starts)
     hashes = [""] * len(names)

@@ -5,7 +5,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from neurosweep.errors import DataError
-from scans.decoding import Job, decode_into
+from scans.decoding import Job, decode_into, keep_freed_memory
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     Its arguments are two numbers: of the connection, and of the file that the pixels go to.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    keep_freed_memory()
     connection, file = Connection(int(sys.argv[1])), int(sys.argv[2])
     try:
         _serve(connection, file)
