@@ -187,9 +187,9 @@ def _number(number: int | None) -> str:
 def _kinds(audit: Audit) -> tuple[tuple[str, str], ...]:
     rest = sum(size.images for size in audit.sizes[_MOST_SIZES:])
     sizes = [_size(size) for size in audit.sizes[:_MOST_SIZES]]
-    sizes += [f"others {rest:,}"] if rest else []
+    sizes += [f"others: {rest:,}"] if rest else []
     told = (
-        ("sizes in pixels", ", ".join(sizes)),
+        ("sizes in pixels", "; ".join(sizes)),
         ("formats", _by_name(audit.formats)),
         ("modes", _by_name(audit.modes)),
     )
@@ -201,7 +201,7 @@ def _size(size: SizeCount) -> str:
 
 
 def _by_name(counts: Mapping[str, int] | None) -> str:
-    return ", ".join(f"{name}: {images:,}" for name, images in (counts or {}).items())
+    return "; ".join(f"{name}: {images:,}" for name, images in (counts or {}).items())
 
 
 def _odd(audit: Audit) -> tuple[tuple[str, str], ...]:

@@ -216,9 +216,9 @@ def test_the_first_unreadable_files_are_named_and_the_rest_counted(path: Path):
 def test_sizes_beyond_the_most_frequent_are_summed(path: Path):
     sizes = [{"width": side, "height": 9, "images": 2} for side in range(10, 18)]
     kinds = dict(_section(_change(path, sizes=sizes)).kinds)
-    assert kinds["sizes in pixels"].startswith("10 \N{MULTIPLICATION SIGN} 9: 2, ")
-    assert kinds["sizes in pixels"].endswith(", others 6")
-    assert kinds["modes"] == "L: 1,500, RGB: 20"
+    assert kinds["sizes in pixels"].startswith("10 \N{MULTIPLICATION SIGN} 9: 2; ")
+    assert kinds["sizes in pixels"].endswith("; others: 6")
+    assert kinds["modes"] == "L: 1,500; RGB: 20"
 
 
 def test_odd_files_are_named_with_the_reason(path: Path):
