@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["add_scalp", "expose"]
+__all__ = ["Scanner", "add_scalp", "draw_scanner", "expose"]
 
 Image = NDArray[np.float32]
 
@@ -34,20 +36,49 @@ def add_scalp(image: Image, depth: NDArray[np.float32], random: np.random.Genera
     return filled
 
 
-def expose(image: Image, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Turns intensities into a grey picture, (size, size) uint8, as a scanner would show it."""
-    from scipy.ndimage import gaussian_filter
+@dataclass(frozen=True)
+class Scanner:
+    """How one scanner shows a head.
 
-    size = image.shape[0]
-    gamma, blur = random.uniform(0.8, 1.5), random.uniform(0.2, 0.9) * size / 224
+    Attributes:
+        gamma: Power of the intensities.
+        blur: Standard deviation in pixels of a picture 224 wide.
+        noise: Of each of two channels, intensities being 0 to 1.
+        brightness: Factor, up to 1.
+        bias: Coefficients of the uneven sensitivity, (5,).
+    """
+
+    gamma: float
+    blur: float
+    noise: float
+    brightness: float
+    bias: NDArray[np.float64]
+
+    def expose(self, image: Image, random: np.random.Generator) -> NDArray[np.uint8]:
+        """Turns intensities into a grey picture, (size, size) uint8; `random` makes the noise."""
+        from scipy.ndimage import gaussian_filter
+
+        size = image.shape[0]
+        seen = np.clip(image, 0, None) ** self.gamma * _field(size, self.bias)
+        exposed = gaussian_filter(seen, self.blur * size / 224)
+        # Magnitude images have Rician noise: that of two channels, added in quadrature.
+        real = exposed + random.normal(0, self.noise, image.shape)
+        imaginary = random.normal(0, self.noise, image.shape)
+        magnitude = np.hypot(real, imaginary) * self.brightness * 225
+        picture: NDArray[np.uint8] = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8)
+        return picture
+
+
+def draw_scanner(random: np.random.Generator) -> Scanner:
+    """Draws a scanner."""
+    gamma, blur = random.uniform(0.8, 1.5), random.uniform(0.2, 0.9)
     noise, brightness = random.uniform(0.010, 0.035), random.uniform(0.75, 1.0)
-    exposed = gaussian_filter(np.clip(image, 0, None) ** gamma * _bias(size, random), blur)
-    # Magnitude images have Rician noise: that of two channels, added in quadrature.
-    real = exposed + random.normal(0, noise, image.shape)
-    imaginary = random.normal(0, noise, image.shape)
-    magnitude = np.hypot(real, imaginary) * brightness * 225
-    picture: NDArray[np.uint8] = np.clip(np.rint(magnitude), 0, 255).astype(np.uint8)
-    return picture
+    return Scanner(gamma, blur, noise, brightness, random.normal(0, 0.08, 5))
+
+
+def expose(image: Image, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Turns intensities into a grey picture, (size, size) uint8, as some scanner would show it."""
+    return draw_scanner(random).expose(image, random)
 
 
 def _texture(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
@@ -60,12 +91,11 @@ def _texture(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.
     return factor
 
 
-def _bias(size: int, random: np.random.Generator) -> NDArray[np.float64]:
+def _field(size: int, bias: NDArray[np.float64]) -> NDArray[np.float64]:
     """A smooth factor around 1 over the picture: coils see what is near them brighter."""
     steps = np.linspace(-1, 1, size)
     x, y = steps[None, :], steps[:, None]
-    a = random.normal(0, 0.08, 5)
     field: NDArray[np.float64] = np.exp(
-        a[0] * x + a[1] * y + a[2] * x * y + a[3] * x**2 + a[4] * y**2
+        bias[0] * x + bias[1] * y + bias[2] * x * y + bias[3] * x**2 + bias[4] * y**2
     )
     return field
