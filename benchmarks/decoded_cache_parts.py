@@ -48,7 +48,7 @@ def source(root: Path, cache: Path, files: list[str], labels: list[str]) -> scan
 
 def build(folder: Path, cache: Path, size: int) -> None:
     """What a first start adds to a second one: decode, resize, hash, write, sync."""
-    from scans.cache import DecodedImages, open_images
+    from scans.caches.decoded import DecodedImages, open_images
 
     files = tuple(path.relative_to(folder).as_posix() for path in jpegs(folder))
     wanted = DecodedImages(
@@ -203,7 +203,7 @@ def random_dataset(size: int) -> scans.Dataset:
 
 def place_random_images(found: scans.Source, size: int) -> None:
     """Put random pixels where the cache of these files would be."""
-    from scans.cache import DecodedImages
+    from scans.caches.decoded import DecodedImages
 
     wanted = DecodedImages(
         root=found.root,

@@ -32,7 +32,7 @@ def source_of(root: Path, cache: Path) -> scans.Source:
     manifest = scans.read_manifest(root)
     return scans.Source(
         root=root,
-        split=scans.split(manifest, validation=0.2, seed=0),
+        split=scans.divide(manifest, scans.Division(validation=0.2, seed=0)),
         classes=manifest.classes,
         fingerprint=manifest.fingerprint,
         synthetic=manifest.synthetic,

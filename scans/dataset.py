@@ -8,10 +8,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError
-from scans.cache import DecodedImages, open_images
-from scans.decode import check_request
-from scans.split import CONTENT_KEY
-from scans.statistics import training_statistics
+from scans.caches.decoded import DecodedImages, open_images
+from scans.caches.statistics import training_statistics
+from scans.division.split import CONTENT_KEY
+from scans.pictures.decode import check_request
 
 
 @dataclass(frozen=True, kw_only=True)

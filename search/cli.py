@@ -14,7 +14,17 @@ from types import ModuleType
 
 from neurosweep import __version__
 from neurosweep.errors import NeurosweepError
-from search.commands import cache, data, leaderboard, predict, report, rerun, search, spaces
+from search.commands import (
+    audit,
+    cache,
+    data,
+    leaderboard,
+    predict,
+    report,
+    rerun,
+    search,
+    spaces,
+)
 
 __all__ = ["INTERRUPTED", "main"]
 
@@ -29,6 +39,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "predict": predict,
     "spaces": spaces,
     "data": data,
+    "audit": audit,
     "cache": cache,
 }
 

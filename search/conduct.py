@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 
 import reports
-from neurosweep.errors import RunDirectoryError
-from scans.folder import find_files
+from neurosweep.errors import DataError, RunDirectoryError
+from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
 from search import provenance
 from search.assignment import Plan
@@ -87,7 +87,10 @@ def conduct(request: Request) -> Path:
 def _check(experiment: Experiment) -> None:
     """Checks whatever can be wrong before a run directory is made: a typo must not leave one."""
     path = experiment.data.path
-    classes = PHANTOM_CLASSES if path is None else find_files(path).classes
+    labels, groups = experiment.data.labels, experiment.data.groups
+    classes = PHANTOM_CLASSES if path is None else find_files(path, labels).classes
+    if groups is not None and not groups.is_file():
+        raise DataError(f"data.groups must name a CSV of file and group; there is no {groups}")
     Plan(experiment=experiment, classes=classes).check()
 
 
@@ -138,7 +141,8 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     experiment = request.experiment
     with timed(run, display, "prepare"):
         source, found = prepare(run, experiment.data, seed=experiment.search.seed)
-        display.note(found)
+        for line in found:
+            display.note(line)
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
     # Ray takes SIGTERM for itself when it starts: it is taken back here.

@@ -50,16 +50,16 @@ def describe(experiment: Experiment) -> str:
 
 
 def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
-    from scans import read_manifest
+    from scans import default_cache, read_manifest
 
     path = experiment.data.path
     if path is None:
         made = "" if phantom_folder().exists() else ", to be made first"
         return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES
-    manifest = read_manifest(Path(path))
+    manifest = read_manifest(Path(path), labels=experiment.data.labels, cache=default_cache())
     unreadable = len(manifest.unreadable)
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
-    images = manifest.table.num_rows
+    images = manifest.images
     return f"{images} images in {path} of {', '.join(manifest.classes)}{left_out}", manifest.classes
 
 

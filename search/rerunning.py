@@ -13,7 +13,8 @@ import scans
 import trainables
 from neurosweep.errors import DataError, ExperimentError, RunDirectoryError, UserError
 from search import provenance
-from search.stages.prepare import read_source
+from search.experiment import Experiment
+from search.stages.prepare import division, read_source, recorded_division
 
 __all__ = ["rerun"]
 
@@ -27,8 +28,7 @@ class _Row:
     runtime: trainables.Runtime
     val_accuracy: float | None
     source: scans.Source
-    validation: float
-    split_seed: int
+    division: Mapping[str, Any]
     machine: Mapping[str, Any]
 
 
@@ -100,8 +100,7 @@ def _from_run(
         runtime=trainables.Runtime(**record.runtime),
         val_accuracy=record.val_accuracy,
         source=source,
-        validation=run.info["experiment"]["data"]["validation"],
-        split_seed=run.info["experiment"]["search"]["seed"],
+        division=recorded_division(Experiment.model_validate(run.info["experiment"]), source.split),
         machine={"versions": run.info.get("versions"), "hardware": run.info.get("hardware")},
     )
 
@@ -131,7 +130,8 @@ def _checked(
     source: scans.Source, experiment: Mapping[str, Any], allow_other_data: bool
 ) -> scans.Source:
     """The source, after its images were compared with those recorded."""
-    manifest = scans.read_manifest(source.root)
+    settings = Experiment.model_validate(experiment)
+    manifest = scans.read_manifest(source.root, labels=settings.data.labels, cache=source.cache)
     if manifest.fingerprint == source.fingerprint:
         return source
     if not allow_other_data:
@@ -145,15 +145,20 @@ def _checked(
             f"a model of the classes {', '.join(source.classes)} cannot learn from a folder of "
             f"{', '.join(manifest.classes)}; name a folder with the same classes"
         )
-    settings = experiment["data"]
-    seed = experiment["search"]["seed"]
+    # The CSV of groups names files of the recorded images: these others have their own, or none.
+    return _divided(manifest, division(settings.data, seed=settings.search.seed))
+
+
+def _divided(manifest: scans.Manifest, how: scans.Division) -> scans.Source:
+    """The images of a manifest, divided anew."""
+    cache = scans.default_cache()
     return scans.Source(
-        root=source.root,
-        split=scans.split(manifest, validation=settings["validation"], seed=seed),
+        root=manifest.root,
+        split=scans.divide(manifest, how, cache=cache),
         classes=manifest.classes,
         fingerprint=manifest.fingerprint,
         synthetic=manifest.synthetic,
-        cache=source.cache,
+        cache=cache,
     )
 
 
@@ -164,36 +169,40 @@ def _from_config(
     recipe, scores = trainables.read_config(path)
     if data is None:
         raise DataError(f"{path} does not hold images; name their folder with --data DIR")
-    missing = {"validation", "split_seed", "runtime"} - scores.keys()
+    missing = {"division", "runtime"} - scores.keys()
     if missing:
         raise RunDirectoryError(
             f"{path} lacks {', '.join(sorted(missing))} among its scores; give a config.yaml as "
             "`neurosweep search` wrote it into winner/"
         )
-    manifest = scans.read_manifest(data)
+    manifest = scans.read_manifest(data, cache=scans.default_cache())
     if manifest.fingerprint != scores.get("data_fingerprint") and not allow_other_data:
         raise DataError(
             f"the images in {data} are not those that {path} was trained on; name the right "
             "folder with --data DIR, or say --allow-other-data"
         )
-    validation, seed = float(scores["validation"]), int(scores["split_seed"])
-    split = scans.split(manifest, validation=validation, seed=seed)
-    source = scans.Source(
-        root=manifest.root,
-        split=split,
-        classes=manifest.classes,
-        fingerprint=manifest.fingerprint,
-        synthetic=manifest.synthetic,
-        cache=scans.default_cache(),
+    how = scores["division"]
+    source = _divided(
+        manifest,
+        scans.Division(
+            validation=float(how["validation"]),
+            seed=int(how["seed"]),
+            drop_leaks=how["leaks"] == "drop",
+        ),
     )
+    if scans.parts_hash(source.split) != how["parts"] and not allow_other_data:
+        raise DataError(
+            f"the images in {data} are those that {path} was trained on, but they divide in "
+            "another way: a CSV of groups was used, or is there now; put the same groups.csv "
+            "into that folder, rerun the run directory instead, or say --allow-other-data"
+        )
     return _Row(
         name=str(scores.get("trial_id", path.name)),
         recipe=recipe,
         runtime=trainables.Runtime(**scores["runtime"]),
         val_accuracy=scores.get("val_accuracy"),
         source=source,
-        validation=validation,
-        split_seed=seed,
+        division=how,
         machine=scores.get("machine", {}),
     )
 
@@ -241,8 +250,7 @@ def _write(output: Path, row: _Row, result: trainables.FitResult, dataset: scans
         "val_loss": result.val_loss,
         "data_fingerprint": dataset.fingerprint,
         "synthetic": dataset.synthetic,
-        "validation": row.validation,
-        "split_seed": row.split_seed,
+        "division": {**row.division, "parts": scans.parts_hash(row.source.split)},
         "machine": provenance.machine(),
         "runtime": dict(vars(row.runtime)),
     }

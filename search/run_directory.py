@@ -11,7 +11,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError
+from scans import write_whole
 
 __all__ = ["SCHEMA_VERSION", "RunDirectory", "cut_torn_line", "default_location", "newest_run"]
 
@@ -152,16 +152,8 @@ class RunDirectory:
     def write(self, name: str, content: bytes) -> None:
         """Writes a file aside and renames it, so that nobody ever reads half of it."""
         target = self.path / name
-        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         with _storage_errors(target):
-            try:
-                with aside.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                aside.replace(target)
-            finally:
-                aside.unlink(missing_ok=True)
+            write_whole(target, content)
 
     def append(self, name: str, line: str) -> None:
         """Appends one line and syncs it; when this returns, the line survives a power cut."""

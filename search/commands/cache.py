@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurosweep.errors import UserError
 
 if TYPE_CHECKING:
-    from scans.stored import Stored
+    from scans.caches.stored import Stored
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Lists or clears the cache folder of this user and machine."""
-    from scans.cache import default_cache
+    from scans.caches.decoded import default_cache
 
     folder = default_cache()
     if options.action == "clear":
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(folder: Path, form: str) -> int:
-    from scans.stored import list_stored
+    from scans.caches.stored import list_stored
 
     stored = list_stored(folder)
     total = sum(one.size for one in stored)
@@ -55,7 +55,7 @@ def _list(folder: Path, form: str) -> int:
 
 
 def _clear(folder: Path, keys: list[str], *, everything: bool) -> int:
-    from scans.stored import clear_stored
+    from scans.caches.stored import clear_stored
 
     if keys and everything:
         raise UserError("--all clears everything and takes no KEY; leave out one of the two")

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Writes the folder and prints it."""
     if options.kind == "fetch":
-        from scans.fetch import fetch
+        from scans.files.fetch import fetch
 
         fetch(options.folder)
     else:

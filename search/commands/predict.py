@@ -18,8 +18,6 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "classify images with the winner of a run"
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
@@ -56,11 +54,13 @@ def _files(given: Sequence[Path]) -> list[Path]:
     Raises:
         DataError: if one is not there, or there are none.
     """
+    from scans.pictures.formats import ENDINGS
+
     files: list[Path] = []
     for path in given:
         if path.is_dir():
             below = sorted(path.rglob("*"))
-            files += [file for file in below if file.suffix.lower() in _SUFFIXES and file.is_file()]
+            files += [file for file in below if file.suffix.lower() in ENDINGS and file.is_file()]
         elif path.is_file():
             files.append(path)
         else:
@@ -68,7 +68,7 @@ def _files(given: Sequence[Path]) -> list[Path]:
     if not files:
         raise DataError(
             f"no image in {', '.join(str(path) for path in given)}; images end in "
-            f"{', '.join(_SUFFIXES)}"
+            f"{', '.join(ENDINGS)}"
         )
     return files
 

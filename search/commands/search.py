@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
-from scans.folder import find_files
 from search.quiet_start import load_tensorflow
 
 if TYPE_CHECKING:
@@ -58,7 +57,10 @@ def run(options: argparse.Namespace) -> int:
     """Runs the search and prints its leaderboard's first rows and where its files are."""
     experiment = _experiment(options)
     if experiment.data.path is not None:
-        find_files(experiment.data.path)  # a wrong folder is told before anything heavy is loaded
+        from scans.files.folder import find_files
+
+        # A wrong folder is told before anything heavy is loaded.
+        find_files(experiment.data.path, experiment.data.labels)
     load_tensorflow()
     if options.dry_run:
         from search.dry_run import describe

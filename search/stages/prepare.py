@@ -1,7 +1,8 @@
-"""Stage 1: which images there are, whether they can be read, and how they are divided."""
+"""Stage 1: which images there are, what is wrong with them, and how they are divided."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,21 @@ import pyarrow.parquet as pq
 
 import scans
 from neurosweep.errors import DataError, ExperimentError
-from search.experiment import Data
+from search.experiment import Data, Experiment
 from search.run_directory import RunDirectory
+from search.stages.show_pairs import show_pairs
 
-__all__ = ["embedded_data", "phantom_folder", "prepare", "read_source"]
+__all__ = [
+    "division",
+    "embedded_data",
+    "phantom_folder",
+    "prepare",
+    "read_source",
+    "recorded_division",
+]
 
 _LISTED = 5  # unreadable files named in the terminal; all are in audit.json
+_POINT = 0.01  # of a class's share of validation: more than that it should not be off
 
 
 def phantom_folder() -> Path:
@@ -31,17 +41,17 @@ def embedded_data() -> Path:
     return folder
 
 
-def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, str]:
-    """Reads the data, or checks that they are those of an earlier sitting.
+def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, list[str]]:
+    """Reads and audits the data, or checks that they are those of an earlier sitting.
 
     Returns:
-        What workers open the data by, and a line on what was found.
+        What workers open the data by, and lines on what was found.
 
     Raises:
         DataError: if the data cannot be used or have changed since the run began.
     """
     root = embedded_data() if data.path is None else data.path.absolute()
-    manifest = scans.read_manifest(root)
+    manifest = scans.read_manifest(root, labels=data.labels, cache=scans.default_cache())
     recorded = run.info.get("data")
     if recorded is not None and recorded["fingerprint"] != manifest.fingerprint:
         raise DataError(
@@ -52,10 +62,9 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
     split_file = run.path / "split.parquet"
     if recorded is not None and split_file.exists():
         split = pq.read_table(split_file)
+        run.update(data={**recorded, "root": str(root)})
     else:
-        split = scans.split(manifest, validation=data.validation, seed=seed)
-        _write_tables(run, manifest, split)
-    run.update(data=_facts(manifest, split, data), synthetic=manifest.synthetic)
+        split = _divide(run, manifest, data, seed)
     source = scans.Source(
         root=root,
         split=split,
@@ -64,7 +73,39 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
         synthetic=manifest.synthetic,
         cache=scans.default_cache(),
     )
-    return source, _summary(manifest, split)
+    return source, _summary(manifest, split, run.info["data"])
+
+
+def division(data: Data, *, seed: int) -> scans.Division:
+    """How an experiment divides its images."""
+    return scans.Division(
+        validation=data.validation, seed=seed, folds=data.folds, drop_leaks=data.leaks == "drop"
+    )
+
+
+def recorded_division(experiment: Experiment, split: pa.Table) -> dict[str, Any]:
+    """What is written beside a model, so that its images can be divided again in the same way."""
+    return {
+        "validation": experiment.data.validation,
+        "seed": experiment.search.seed,
+        "leaks": experiment.data.leaks,
+        "parts": scans.parts_hash(split),
+    }
+
+
+def _divide(run: RunDirectory, manifest: scans.Manifest, data: Data, seed: int) -> pa.Table:
+    """Audits and divides the images, and writes what came of it into the run directory."""
+    copies = scans.find_copies(manifest, cache=scans.default_cache())
+    groups_file = scans.groups_file_of(manifest, data.groups)
+    groups = scans.group_images(manifest, copies, groups_file)
+    split = scans.split(manifest, groups, division(data, seed=seed))
+    audit = scans.audit(manifest, copies)
+    shown = show_pairs(run, manifest, copies)
+    told = None if groups_file is None else str(groups_file)
+    run.write_json("audit.json", {**audit, "groups_file": told, "shown": shown})
+    _write_tables(run, manifest, split)
+    run.update(data=_facts(manifest, split, data, audit, told), synthetic=manifest.synthetic)
+    return split
 
 
 def read_source(run: Path, info: dict[str, Any], data: Path | None) -> scans.Source:
@@ -95,7 +136,6 @@ def _write_tables(run: RunDirectory, manifest: scans.Manifest, split: pa.Table) 
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         run.write(name, sink.getvalue().to_pybytes())
-    run.write_json("audit.json", scans.audit(manifest))
 
 
 def _negative_class(classes: tuple[str, ...], data: Data) -> str | None:
@@ -110,31 +150,88 @@ def _negative_class(classes: tuple[str, ...], data: Data) -> str | None:
     )
 
 
-def _facts(manifest: scans.Manifest, split: pa.Table, data: Data) -> dict[str, Any]:
+def _facts(
+    manifest: scans.Manifest,
+    split: pa.Table,
+    data: Data,
+    audit: dict[str, Any],
+    groups_file: str | None,
+) -> dict[str, Any]:
+    clean = scans.clean_test_rows(split)
+    known = audit["known_set"]
     return {
         "root": str(manifest.root),
         "fingerprint": manifest.fingerprint,
+        "known_set": None if known is None else known["note"],
         "classes": list(manifest.classes),
         "negative_class": _negative_class(manifest.classes, data),
-        "images": manifest.table.num_rows,
+        "images": manifest.images,
         "unreadable": len(manifest.unreadable),
+        "labels": None if manifest.labels_file is None else str(manifest.labels_file),
+        "groups": groups_file,
+        "leaks": data.leaks,
+        "folds": data.folds,
+        "validation": None if _has_own_validation(manifest) else data.validation,
         "parts": _parts(split),
+        "clean_test_images": None if clean is None else int(clean.sum()),
     }
 
 
+def _has_own_validation(manifest: scans.Manifest) -> bool:
+    return "validation" in manifest.columns["part"]
+
+
 def _parts(split: pa.Table) -> dict[str, int]:
-    counts = split.group_by("part").aggregate([("file", "count")]).to_pylist()
-    return {row["part"]: int(row["file_count"]) for row in sorted(counts, key=lambda r: r["part"])}
+    return dict(sorted(Counter(split["part"].to_pylist()).items()))
 
 
-def _summary(manifest: scans.Manifest, split: pa.Table) -> str:
-    parts = ", ".join(f"{count} {part}" for part, count in _parts(split).items())
-    line = f"{manifest.table.num_rows} images of {len(manifest.classes)} classes: {parts}"
-    if manifest.synthetic:
-        line += "; synthetic"
+def _summary(manifest: scans.Manifest, split: pa.Table, facts: dict[str, Any]) -> list[str]:
+    """Lines on the images, what limits their figures, and what was left out."""
+    parts = ", ".join(f"{count:,} {part}" for part, count in _parts(split).items())
+    synthetic = "; synthetic" if manifest.synthetic else ""
+    images = f"{manifest.images:,} images of {len(manifest.classes)} classes"
+    lines = [
+        f"{images}: {parts}{synthetic}",
+        *_known(facts),
+        *_leaks(facts),
+        *_uneven(split, facts),
+    ]
     if manifest.unreadable:
         named = ", ".join(one.file for one in manifest.unreadable[:_LISTED])
         more = len(manifest.unreadable) - _LISTED
         rest = f" and {more} more (audit.json lists them)" if more > 0 else ""
-        line += f"; {len(manifest.unreadable)} unreadable files left out: {named}{rest}"
-    return line
+        lines.append(f"{len(manifest.unreadable)} unreadable files left out: {named}{rest}")
+    return lines
+
+
+def _known(facts: dict[str, Any]) -> list[str]:
+    return [facts["known_set"]] if facts.get("known_set") else []
+
+
+def _leaks(facts: dict[str, Any]) -> list[str]:
+    """How many test images the figures can be trusted on."""
+    tested, clean = facts["parts"].get("test", 0), facts.get("clean_test_images")
+    dropped = facts["parts"].get("dropped", 0)
+    if dropped:
+        return [f"{dropped:,} copies of test images were taken out of training and validation"]
+    if clean is None or clean == tested:
+        return []
+    return [
+        f"{tested - clean:,} of {tested:,} test images have a copy in training or validation; "
+        f"test figures are given with and without them (leaks: {facts['leaks']})"
+    ]
+
+
+def _uneven(split: pa.Table, facts: dict[str, Any]) -> list[str]:
+    """Classes whose share of validation is off because their groups are too large to be even."""
+    counts = Counter(zip(split["label"].to_pylist(), split["part"].to_pylist(), strict=True))
+    asked = facts["validation"]
+    off = []
+    for label in facts["classes"]:
+        held, rest = counts[label, "validation"], counts[label, "train"]
+        share = held / (held + rest)
+        if asked is not None and abs(share - asked) > max(_POINT, 1 / (held + rest)):
+            off.append(f"{label} {share:.1%}")
+    if not off:
+        return []
+    return [f"groups are too large to validate on {asked:.0%} of each class: {', '.join(off)}"]

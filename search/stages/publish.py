@@ -10,6 +10,7 @@ from search import provenance
 from search.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
+from search.stages.prepare import recorded_division
 from search.weights_kept import load_weights
 
 __all__ = ["publish_tables", "publish_winner"]
@@ -55,15 +56,13 @@ def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
 
 def _scores(run: Run, winner: reports.TrialRecord) -> dict[str, Any]:
     """What config.yaml says beside the recipe: enough to train the winner again elsewhere."""
-    experiment = run.plan.experiment
     return {
         "trial_id": winner.trial_id,
         "val_accuracy": winner.val_accuracy,
         "val_loss": winner.val_loss,
         "data_fingerprint": winner.data_fingerprint,
         "synthetic": winner.synthetic,
-        "validation": experiment.data.validation,
-        "split_seed": experiment.search.seed,
+        "division": recorded_division(run.plan.experiment, run.source.split),
         "runtime": dict(vars(run.runtime)),
         "machine": provenance.machine(),
     }

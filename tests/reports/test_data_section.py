@@ -137,7 +137,7 @@ def test_a_set_that_differs_from_its_name_is_a_warning(path: Path):
     known = {"name": "test ellipses", "verdict": "differs", "note": "12 files are missing."}
     assert _section(_change(path, known_set=known)).differs
     page = _page(path)
-    assert "Not the set it is called after:" in page
+    assert "Not the set it is called after." in page
     assert "12 files are missing." in page
     assert "Recognised as" not in page
     run = read_run(path)

@@ -16,12 +16,15 @@ WriteImages = Callable[..., Path]
 def write_images(tmp_path: Path) -> WriteImages:
     """Return a function that writes a folder of noise: {"Training/a": 3} has three images."""
 
-    def write(counts: dict[str, int], *, name: str = "data", seed: int = 0) -> Path:
+    def write(
+        counts: dict[str, int], *, name: str = "data", seed: int = 0, side: int | None = None
+    ) -> Path:
         generator = np.random.default_rng(seed)
         for folder, count in counts.items():
             (tmp_path / name / folder).mkdir(parents=True, exist_ok=True)
             for number in range(count):
-                pixels = generator.integers(0, 256, (12, 10), dtype=np.uint8)
+                shape = (12, 10) if side is None else (side, side)
+                pixels = generator.integers(0, 256, shape, dtype=np.uint8)
                 Image.fromarray(pixels).save(tmp_path / name / folder / f"{number:03}.png")
         return tmp_path / name
 
@@ -39,7 +42,7 @@ def source(two_parts: Path, tmp_path: Path) -> scans.Source:
     manifest = scans.read_manifest(two_parts)
     return scans.Source(
         root=manifest.root,
-        split=scans.split(manifest, 0.2, 0),
+        split=scans.divide(manifest, scans.Division(validation=0.2, seed=0)),
         classes=manifest.classes,
         fingerprint=manifest.fingerprint,
         synthetic=manifest.synthetic,

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from PIL import Image
 
-from scans.known_sets import KnownSet
+from scans.files.known_sets import KnownSet
 
 SMALL_SET = KnownSet(
     name="small set",

@@ -18,7 +18,8 @@ from PIL import Image
 
 import scans
 from neurosweep.errors import DataError, NeurosweepError
-from scans import cache as caching
+from scans.caches import decoded as caching
+from scans.caches.decoded import RESIZE
 
 
 def _open(source: scans.Source, **changes):
@@ -54,7 +55,9 @@ def test_each_size_and_colour_has_its_own(source):
 def test_splits_of_the_same_images_share_one(source):
     manifest = scans.read_manifest(source.root)
     first = _open(source)
-    second = _open(replace(source, split=scans.split(manifest, 0.4, 1)))
+    second = _open(
+        replace(source, split=scans.divide(manifest, scans.Division(validation=0.4, seed=1)))
+    )
     assert len(_caches(source)) == 1
     assert first.mean != second.mean
 
@@ -76,10 +79,10 @@ def test_a_cache_says_what_it_is(source):
         "image_size": 8,
         "color": "grey",
         "fingerprint": source.fingerprint,
-        "resize": "bilinear-v1",
+        "resize": RESIZE,
     }
     assert path.parent.name.startswith(source.fingerprint[:16])
-    assert path.parent.name.endswith("-8px-grey-bilinear-v1")
+    assert path.parent.name.endswith(f"-8px-grey-{RESIZE}")
 
 
 def test_numpy_alone_reads_it(source):

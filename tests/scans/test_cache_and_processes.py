@@ -14,8 +14,8 @@ from PIL import Image
 
 import scans
 from neurosweep.errors import DataError, NeurosweepError
-from scans import crew
-from scans.cache import DecodedImages, open_images
+from scans.caches import crew
+from scans.caches.decoded import DecodedImages, open_images
 
 IMAGES = 800
 SIZE = 64
@@ -24,7 +24,7 @@ SIZE = 64
 _OPEN = """
 import logging, os, sys
 from pathlib import Path
-from scans.cache import DecodedImages, open_images
+from scans.caches.decoded import DecodedImages, open_images
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # slow on any machine
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 root = Path(sys.argv[1])

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scans.clean import clean_test_rows
+from scans.division.clean import clean_test_rows
 
 PARTS = ("train", "validation", "test", "dropped")
 

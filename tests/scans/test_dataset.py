@@ -73,7 +73,9 @@ def test_a_channel_that_never_varies_can_be_divided_by(write_images, tmp_path):
     for path in root.glob("*/*.png"):
         Image.new("L", (4, 4), 7).save(path)
     manifest = scans.read_manifest(root)
-    split = scans.split(manifest, 0.3, 0)
+    # All are one picture: as copies they could not be divided.
+    groups = np.arange(10, dtype=np.int32)
+    split = scans.split(manifest, groups, scans.Division(validation=0.3, seed=0))
     source = scans.Source(
         root=root,
         split=split,

@@ -13,9 +13,9 @@ import pytest
 from kaggle_double import SMALL_SET, Kaggle, archive, leading_to, serving
 
 from neurosweep.errors import DataError
-from scans.fetch import PAGE, fetch
-from scans.folder import find_files
-from scans.known_sets import BRAIN_TUMOR_MRI
+from scans.files.fetch import PAGE, fetch
+from scans.files.folder import find_files
+from scans.files.known_sets import BRAIN_TUMOR_MRI
 
 CHUNK = 2**20  # bytes that kagglehub writes at once
 STOP = CHUNK + 9000
@@ -85,11 +85,11 @@ def test_other_counts_are_refused_with_both(kaggle, folder):
 
 
 def test_the_balanced_version_is_told_by_its_name(kaggle, folder, monkeypatch):
-    from scans import known_sets
+    from scans.files import known_sets
 
     balanced = known_sets.KnownSet(name="the balanced one", counts=SMALL_SET.counts)
     monkeypatch.setattr(known_sets, "KNOWN_SETS", (BRAIN_TUMOR_MRI, balanced))
-    with pytest.raises(DataError, match="these are the counts of the the balanced one"):
+    with pytest.raises(DataError, match=r"notumor 2\): the balanced one"):
         fetch(folder, wanted=BRAIN_TUMOR_MRI)
 
 
@@ -163,8 +163,8 @@ def test_a_broken_line_leaves_nothing_under_the_name_and_the_next_call_goes_on(k
 CALL = """
 import sys
 from pathlib import Path
-from scans.fetch import fetch
-from scans.known_sets import KnownSet
+from scans.files.fetch import fetch
+from scans.files.known_sets import KnownSet
 fetch(Path(sys.argv[1]), wanted=KnownSet(name="small set", counts=eval(sys.argv[2])))
 """
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import scans
 from neurosweep.errors import DataError
-from scans.folds import fold_split
+from scans.division.folds import fold_split
 
 PARTS = ("train", "validation", "test", "dropped")
 
@@ -89,9 +89,8 @@ def test_every_image_validates_once_and_trains_in_the_other_rounds(rows):
 
 
 def test_a_round_opens_as_a_data_set_with_statistics_of_its_own(source):
-    rows = source.split.to_pylist()
-    folds = [None if row["part"] == "test" else place % 2 for place, row in enumerate(rows)]
-    split = source.split.append_column("fold", pa.array(folds, pa.int8()))
+    manifest = scans.read_manifest(source.root)
+    split = scans.divide(manifest, scans.Division(validation=0.2, seed=0, folds=2))
     first, second = (
         scans.open_dataset(
             replace(source, split=fold_split(split, fold)), image_size=8, color="grey"

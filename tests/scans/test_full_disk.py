@@ -55,8 +55,8 @@ def test_a_disk_too_small_is_refused_before_a_byte_is_written(source, mount):
 
 @pytest.mark.parametrize("helpers", [0, 2])
 def test_a_disk_that_fills_up_on_the_way(source, mount, monkeypatch, helpers):
-    from scans import cache as caching
-    from scans import crew
+    from scans.caches import crew
+    from scans.caches import decoded as caching
 
     cache = mount("64k")
     monkeypatch.setattr(caching, "_free", lambda _: 10**9)  # as free as it was a moment ago
@@ -77,7 +77,7 @@ def test_a_built_cache_that_is_read_only_is_used(source, mount):
     again = scans.open_dataset(kept, image_size=8, color="grey")
     np.testing.assert_array_equal(again.images, built.images)
     # The statistics of another split are measured and not kept.
-    split = scans.split(scans.read_manifest(source.root), 0.4, 1)
+    split = scans.divide(scans.read_manifest(source.root), scans.Division(validation=0.4, seed=1))
     other = scans.open_dataset(replace(kept, split=split), image_size=8, color="grey")
     assert other.mean != built.mean
     with pytest.raises(NeurosweepError, match=r"must be writable.*Read-only.*NEUROSWEEP_CACHE"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scans.known_sets import BRAIN_TUMOR_MRI, BRAIN_TUMOR_MRI_BALANCED, KNOWN_SETS, recognise
+from scans.files.known_sets import BRAIN_TUMOR_MRI, BRAIN_TUMOR_MRI_BALANCED, KNOWN_SETS, recognise
 
 PAPERS = {
     "train": {"notumor": 1595, "glioma": 1321, "meningioma": 1339, "pituitary": 1457},

@@ -1,5 +1,6 @@
 """The manifest: rows, fingerprint, unreadable files by name."""
 
+import os
 import shutil
 
 import numpy as np
@@ -13,7 +14,7 @@ from scans.manifest import PHANTOM_MARKER, SCHEMA, read_manifest
 def test_a_row_per_image(two_parts):
     manifest = read_manifest(two_parts)
     assert manifest.table.schema == SCHEMA
-    assert manifest.table.num_rows == 26
+    assert manifest.images == 26
     row = manifest.table.to_pylist()[0]
     assert (row["file"], row["label"], row["part"]) == ("Testing/a/000.png", "a", "test")
     assert (row["width"], row["height"], row["mode"]) == (10, 12, "L")
@@ -63,9 +64,18 @@ def test_equal_pixels_have_one_hash_in_any_format(write_images):
 def test_a_text_file_named_jpg_is_named_with_its_reason(two_parts):
     (two_parts / "Training" / "b" / "text.jpg").write_text("not an image")
     manifest = read_manifest(two_parts)
-    assert manifest.table.num_rows == 26
+    assert manifest.images == 26
     assert [unreadable.file for unreadable in manifest.unreadable] == ["Training/b/text.jpg"]
     assert "is not an image in a format known here" in manifest.unreadable[0].reason
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no names there")
+def test_a_pipe_is_named_and_never_opened(two_parts):
+    os.mkfifo(two_parts / "Training" / "b" / "pipe.png")
+    (unreadable,) = read_manifest(two_parts).unreadable
+    assert unreadable.file == "Training/b/pipe.png"
+    assert "it is a named pipe and no regular file" in unreadable.reason
 
 
 def test_unreadable_files_do_not_change_the_fingerprint(two_parts):

@@ -54,7 +54,7 @@ def test_classes_and_parts_are_balanced_in_the_usual_layout(phantom):
 def test_the_folder_says_that_it_is_synthetic(phantom):
     manifest = scans.read_manifest(phantom)
     assert manifest.synthetic
-    assert manifest.table.num_rows == 40
+    assert manifest.images == 40
     assert not manifest.unreadable
     assert manifest.classes == ("glioma", "meningioma", "notumor", "pituitary")
     text = (phantom / "README.md").read_text()

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from scans.statistics import training_statistics
+from scans.caches.statistics import training_statistics
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (600, 3, 3, 2), dtype=np.uint8)
 TRAIN = np.arange(0, 600, 2)

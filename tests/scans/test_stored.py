@@ -10,8 +10,8 @@ from filelock import FileLock
 
 import scans
 from neurosweep.errors import NeurosweepError, UserError
-from scans.cache import lock_of
-from scans.stored import (
+from scans.caches.decoded import lock_of
+from scans.caches.stored import (
     DECODED_IMAGES,
     MANIFEST_INDEX,
     PHANTOM_DATA,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scans.cache import DecodedImages, open_images
+from scans.caches.decoded import RESIZE, DecodedImages, open_images
 from search.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_the_list_as_json(capsys, cache):
     assert found["folder"] == str(cache)
     assert found["bytes"] == one["bytes"] > 48
     assert one["key"].startswith("aaaaaaaaaaaaaaaa-")
-    assert one["key"].endswith("-4px-grey-bilinear-v1")
+    assert one["key"].endswith(f"-4px-grey-{RESIZE}")
     assert (one["kind"], one["images"], one["image_size"]) == ("decoded images", 3, 4)
     assert (one["color"], one["complete"]) == ("grey", True)
     assert one["root"].endswith("ta")

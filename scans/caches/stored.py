@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from neurosweep.errors import NeurosweepError, UserError
-from scans.cache import ABOUT, DECODED, IMAGES, USED, lock_of
+from scans.caches.decoded import ABOUT, DECODED, IMAGES, USED, lock_of
 from scans.manifest import PHANTOM_MARKER
 
 DECODED_IMAGES, MANIFEST_INDEX, PHANTOM_DATA = "decoded images", "manifest index", "phantom data"
@@ -33,7 +33,7 @@ _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-(?P<size>[0-9]+)px-(?P<color>grey|r
 _PARTS = re.compile(
     rf"images\.(npy|partial)|{USED}|(about|statistics-[0-9a-f]{{16}})\.json(\.[0-9]+\.partial)?"
 )
-_INDEX = re.compile(r"[0-9a-f]{16,64}\.(json|parquet)")
+_INDEX = re.compile(r"[0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy")
 _LARGEST_ABOUT = 65_536  # bytes; ours have some hundred
 
 

@@ -1,11 +1,11 @@
-"""A helper process of `scans.crew`: decodes what its parent asks for, and ends with it."""
+"""A helper process of `scans.caches.crew`: decodes what its parent asks for, and ends with it."""
 
 import signal
 import sys
 from multiprocessing.connection import Connection
 
 from neurosweep.errors import DataError
-from scans.decoding import Job, decode_into, keep_freed_memory
+from scans.caches.decoding import Job, decode_into, keep_freed_memory
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from neurosweep.errors import DataError
-from scans.folder import find_files
-from scans.known_sets import BRAIN_TUMOR_MRI, KnownSet, describe, recognise, total
+from scans.files.folder import find_files
+from scans.files.known_sets import BRAIN_TUMOR_MRI, KnownSet, describe, recognise, total
 
 PAGE = "https://www.kaggle.com/datasets/masoudnickparvar/brain-tumor-mri-dataset"
 """Where a person finds the set."""
@@ -144,7 +144,7 @@ def _check_counts(files: Path, wanted: KnownSet, folder: Path) -> None:
     if counts == wanted.counts:
         return
     known = recognise(counts, "")
-    what = "" if known is None else f": {known.note}"
+    what = "" if known is None else f": {known.name}"
     raise DataError(
         f"the download must be the {wanted.name} ({describe(wanted.counts)}), but Kaggle sent "
         f"{total(counts):,} ({describe(counts)}){what}. Nothing was kept. {by_hand(folder)}"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError
-from scans.cache import disk_errors, write_whole
+from scans.caches.decoded import disk_errors
+from scans.files.whole_files import write_whole
 
 _CHUNK = 256  # images whose pixels are counted at once; bounds the memory needed
 _NOT_KEPT = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
@@ -70,7 +71,7 @@ def _keep(kept: Path, moments: tuple[list[float], list[float]]) -> None:
     text = json.dumps({"mean": mean, "std": std})
     with disk_errors(kept.parent, needed=len(text)):
         try:
-            write_whole(kept, text)
+            write_whole(kept, text.encode())
         except OSError as error:
             if error.errno not in _NOT_KEPT:
                 raise

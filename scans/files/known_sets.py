@@ -67,6 +67,8 @@ gives. Its counts are those in the READMEs of public repositories that trained o
 
 KNOWN_SETS = (BRAIN_TUMOR_MRI, BRAIN_TUMOR_MRI_BALANCED)
 
+_CLOSE = 0.01  # of a version's images: the set looks like that version with some missing
+
 _ITS_NAMES = {"braintumormri", "braintumormridataset"}
 """What a folder of either version is called, in lower case and with letters only."""
 
@@ -87,20 +89,27 @@ def recognise(counts: Counts, folder_name: str) -> Recognition | None:
             return Recognition(
                 name=known.name,
                 verdict="recognised",
-                note=f"these are the counts of the {known.name}",
+                note=f"The counts are those of the {known.name}.",
             )
     if "".join(filter(str.isalnum, folder_name.lower())) not in _ITS_NAMES:
         return None
-    versions = " or ".join(f"{known.total:,} ({describe(known.counts)})" for known in KNOWN_SETS)
+    own = total(counts)
+    versions = " or ".join(_version(known, own) for known in KNOWN_SETS)
     return Recognition(
         name=BRAIN_TUMOR_MRI.name,
         verdict="differs",
         note=(
-            f"the folder is named like the Brain Tumor MRI Dataset, which has {versions} images, "
-            f"but holds {total(counts):,} ({describe(counts)}): figures cannot be compared with "
-            "published ones"
+            "The folder is named like the Brain Tumor MRI Dataset, whose versions have "
+            f"{versions} images, but it holds {own:,} ({describe(counts)}): its figures cannot be "
+            "compared with published ones."
         ),
     )
+
+
+def _version(known: KnownSet, images: int) -> str:
+    """A version's images; by class where their number alone does not tell the difference."""
+    near = abs(known.total - images) < _CLOSE * known.total
+    return f"{known.total:,} ({describe(known.counts)})" if near else f"{known.total:,}"
 
 
 def total(counts: Counts) -> int:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,31 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from neurosweep.errors import DataError
+from scans.files.content import read_content
+from scans.pictures.dicom import is_dicom, read_dicom
+from scans.pictures.formats import PILLOW_FORMATS
+from scans.pictures.picture import MAX_PIXELS, Picture, refuse_too_many_pixels, too_many_pixels
 
-RESIZE_VERSION = 1
+__all__ = [
+    "CHANNELS",
+    "MAX_PIXELS",
+    "RESIZE_VERSION",
+    "Picture",
+    "check_request",
+    "decode",
+    "read_content",
+    "read_image",
+    "to_pixels",
+]
+
+RESIZE_VERSION = 2
 """Part of each cache's key: raised whenever the same file would give other pixels."""
 
 CHANNELS = {"grey": 1, "rgb": 3}
-MAX_PIXELS = 89_478_485
-"""Largest image decoded: 256 MiB of RGB, Pillow's own mark for a decompression bomb."""
+
+# Pillow warns of damaged headers, thousands of times for some folders and without the file's name.
+# What it cannot decode it raises, and the manifest tells that by name.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # What Pillow's decoders are known to raise on damaged or hostile files.
 _DECODER_ERRORS = (
@@ -28,6 +47,7 @@ _DECODER_ERRORS = (
     KeyError,
     TypeError,
     ZeroDivisionError,
+    OverflowError,
     struct.error,
 )
 
@@ -52,36 +72,46 @@ def decode(path: Path, *, image_size: int | None, color: str) -> NDArray[np.uint
         DataError: The file is missing or no readable image, or `color` is neither.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"An image must be readable, but {path} is not: {error}.") from error
-    try:
-        image = read_image(content)
+        picture = read_image(read_content(path))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return to_pixels(image, image_size=image_size, color=color)
+    return to_pixels(picture.image, image_size=image_size, color=color)
 
 
-def read_image(content: bytes) -> Image.Image:
-    """Decode the bytes of an image file, upright and in mode L or RGB.
+def read_image(content: bytes) -> Picture:
+    """Decode the bytes of an image file: upright, and in mode L or RGB.
+
+    What the file is, its content tells and not its name. Transparent pixels are flattened on
+    black. Pixels of 16 bits are brought to 8 by the range they use, because scanners that measure
+    12 bits write them as 16: a picture whose largest value is below 256 is read as 8 bits (kept as
+    it is), below 4096 as 12 bits (divided by 16), else as 16 (divided by 256). Pillow itself
+    reads 16-bit colour as 8 bits by division by 256. For DICOM see
+    `scans.pictures.dicom.read_dicom`.
 
     Args:
         content: The whole file.
 
     Returns:
-        The image: L where the file is grey, else RGB.
+        The picture; its image is L where the file is grey, else RGB.
 
     Raises:
-        DataError: The bytes are no image, are damaged, hold several images, or more pixels than
-            `MAX_PIXELS`. The message does not know the file's name.
+        DataError: The bytes are no image in a format of `scans.pictures.formats`, are damaged,
+            hold several images, pixels of unknown range, or more pixels than `MAX_PIXELS`. The
+            message does not know the file's name.
     """
+    if not content:
+        raise DataError("The file is empty; replace it or move it away.")
+    return read_dicom(content) if is_dicom(content) else _read_pillow(content)
+
+
+def _read_pillow(content: bytes) -> Picture:
     try:
         # Opening reads the header only; the pixels are decoded after the checks.
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=PILLOW_FORMATS) as image:
             _refuse_excess(image)
-            return _upright(image)
+            return Picture(image=_upright(image), format=str(image.format), mode=image.mode)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(_bomb_message(str(error))) from error
+        raise DataError(too_many_pixels(str(error))) from error
     except UnidentifiedImageError as error:
         raise DataError(
             "The file is not an image in a format known here, whatever its name says; "
@@ -113,6 +143,8 @@ def to_pixels(image: Image.Image, *, image_size: int | None, color: str) -> NDAr
     # Splitting one channel would copy it.
     channels = (image,) if image.mode == "L" else image.split()
     planes = [_resize(plane, image_size) for plane in channels]
+    if color == "grey":
+        return planes[0][..., np.newaxis]
     # A grey file asked for in colour is resized once and shown three times.
     planes = planes * CHANNELS[color] if len(planes) == 1 else planes
     return np.stack(planes, axis=-1)
@@ -139,21 +171,12 @@ def _resize(plane: Image.Image, image_size: int | None) -> NDArray[np.uint8]:
 
 def _refuse_excess(image: Image.Image) -> None:
     """Raise for more pixels than the limit, or for more pictures than one."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise DataError(_bomb_message(f"it has {width} x {height} = {width * height:,}"))
+    refuse_too_many_pixels(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # an MPO's further frames are previews
         raise DataError(
             f"A file must hold one image, but it holds {frames} frames; save the one to use."
         )
-
-
-def _bomb_message(received: str) -> str:
-    return (
-        f"An image may have at most {MAX_PIXELS:,} pixels (the decompression-bomb limit), but "
-        f"{received}; scale it down or move it away."
-    )
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -164,16 +187,28 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    return image if image.mode == "RGB" else image.convert("RGB")  # Pillow would copy
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")  # Pillow would copy
+    image = image.convert("RGBA")
+    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, image).convert("RGB")
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
-    return image if image.mode == "L" else image.convert("L")
+    if not image.has_transparency_data:
+        return image if image.mode == "L" else image.convert("L")
+    return _to_rgb(image).convert("L")  # three equal channels, whose luma is their value
 
 
-def _high_byte(image: Image.Image) -> Image.Image:
-    """Keep the upper 8 of 16 bits; Pillow's own conversion would clip at 255."""
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Bring 16 bits to 8 by the range that is used; Pillow's own conversion would clip at 255."""
+    pixels = np.asarray(image)
+    see_through = image.info.get("transparency")  # a PNG may name one grey as transparent
+    if isinstance(see_through, int):
+        pixels = np.where(pixels == see_through, 0, pixels)
+    largest = int(pixels.max())
+    surplus = 0 if largest < 2**8 else 4 if largest < 2**12 else 8
+    return Image.fromarray((pixels >> surplus).astype(np.uint8))
 
 
 def _refuse_mode(image: Image.Image) -> Image.Image:
@@ -187,9 +222,11 @@ _CONVERSIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "1": _to_grey,
     "L": _to_grey,
     "LA": _to_grey,
-    "I;16": _high_byte,
-    "I;16B": _high_byte,
-    "I;16L": _high_byte,
+    "I;16": _to_8_bits,
+    "I;16B": _to_8_bits,
+    "I;16L": _to_8_bits,
+    "I;16N": _to_8_bits,
     "I": _refuse_mode,
     "F": _refuse_mode,
+    "LAB": _refuse_mode,
 }

@@ -2,7 +2,7 @@
 
 CACHE/decoded/KEY/images.npy           complete, or not there under this name
 CACHE/decoded/KEY/about.json           what it is, for people and for `neurosweep cache list`
-CACHE/decoded/KEY/statistics-*.json    see `scans.statistics`
+CACHE/decoded/KEY/statistics-*.json    see `scans.caches.statistics`
 CACHE/decoded/KEY/used                 touched each time the images are opened
 CACHE/decoded/KEY.lock                 held by the one process that builds, or clears
 """
@@ -27,10 +27,11 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError, NeurosweepError
-from scans.crew import decode_all
-from scans.decode import CHANNELS, RESIZE_VERSION
-from scans.decoding import Job
+from scans.caches.crew import decode_all
+from scans.caches.decoding import Job
+from scans.files.whole_files import write_whole
 from scans.manifest import content_hash
+from scans.pictures.decode import CHANNELS, RESIZE_VERSION
 
 CACHE_VARIABLE = "NEUROSWEEP_CACHE"
 DECODED = "decoded"
@@ -140,23 +141,6 @@ def lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that readers, and a computer that loses power, have all of it or none.
-
-    Raises:
-        OSError: It cannot be written; nothing is left behind.
-    """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
 def disk_errors(folder: Path, *, needed: int) -> Iterator[None]:
     """Tell a full disk from other failures of what is written within.
@@ -234,7 +218,7 @@ def _build(wanted: DecodedImages, folder: Path) -> None:
     partial = complete.with_suffix(".partial")
     try:
         _write(wanted, partial)
-        write_whole(folder / ABOUT, json.dumps(_about(wanted), indent=2) + "\n")
+        write_whole(folder / ABOUT, (json.dumps(_about(wanted), indent=2) + "\n").encode())
         partial.replace(complete)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from neurosweep.errors import NeurosweepError
-from scans.decoding import Job, decode_into, keep_freed_memory
+from scans.caches.decoding import Job, decode_into, keep_freed_memory
 
 _GROUP = 8  # images per message: small, so that all cores finish together
 _AHEAD = 4  # groups a helper has been given: it never waits while we decode one ourselves
@@ -161,7 +161,7 @@ def _start(theirs: Connection, file: int) -> "subprocess.Popen[bytes]":
     """Start one helper that knows its end of the connection and the file by their numbers."""
     numbers = (theirs.fileno(), file)
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "scans.helper", *map(str, numbers)],
+        [sys.executable, "-P", "-m", "scans.caches.helper", *map(str, numbers)],
         pass_fds=numbers,
         stdin=subprocess.DEVNULL,
         env=_environment(),

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError
-from scans.decode import CHANNELS, read_image, to_pixels
-from scans.manifest import hash_bytes
+from scans.pictures.decode import CHANNELS, read_content, read_image, to_pixels
+from scans.pictures.reading import hash_bytes
 
 _LARGE = 1 << 24  # bytes; more than the pictures of most data sets need
 
@@ -76,10 +76,9 @@ def _decode(job: Job, name: str) -> tuple[NDArray[np.uint8], str]:
     """Return one image's pixels and the hash of its bytes."""
     path = job.root / name
     try:
-        with path.open("rb", buffering=0) as file:
-            content = file.read()
-        image = read_image(content)
-    except (DataError, OSError) as error:
+        content = read_content(path)
+        image = read_image(content).image
+    except DataError as error:
         raise DataError(
             f"Every image of the manifest must be readable, but {path} is not: {error}"
         ) from error

@@ -1,0 +1,1 @@
+"""What is wrong with a data folder, in figures, sentences and examples."""

@@ -1,0 +1,1 @@
+"""What is kept between runs: decoded images, and what was read of unchanged files."""

@@ -1,0 +1,1 @@
+"""Which image trains, which one validates, which one is kept for the test."""

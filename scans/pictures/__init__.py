@@ -1,0 +1,1 @@
+"""From the bytes of a file to a picture: one way for training, caching and predicting."""
