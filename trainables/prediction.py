@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import DataError, RunDirectoryError
-from scans.decode import MAX_PIXELS
+from scans.pictures.decode import MAX_PIXELS
 
 __all__ = ["Winner", "load_winner", "predict"]
 
@@ -93,7 +93,7 @@ def _check(image: NDArray[np.uint8]) -> None:
     if image.dtype != np.uint8 or not pixels or image.shape[2] != 3:
         raise DataError(
             "An image is uint8 of shape (height, width, 3); received "
-            f"{image.dtype} of shape {image.shape}. Decode it with scans.decode in rgb."
+            f"{image.dtype} of shape {image.shape}. Decode it with scans.pictures.decode in rgb."
         )
     if pixels > MAX_PIXELS:
         raise DataError(
