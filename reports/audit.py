@@ -130,6 +130,7 @@ class Audit:
         images: Readable files.
         unique: Of different pixels.
         unreadable: Files that are no image.
+        totals: Number of pairs of each kind; the lists may hold the first ones only.
         exact_twins_across_parts: Pairs with equal pixels, one for training and one for testing.
         near_twins_across_parts: Pairs that look the same, one in each part.
         near_twins_within_parts: Pairs that look the same, both in one part.
@@ -152,6 +153,7 @@ class Audit:
     unique: int
     unreadable: int
     unreadable_files: tuple[UnreadableFile, ...] = ()
+    totals: dict[str, int] | None = None
     exact_twins_across_parts: tuple[Pair, ...] | None = None
     near_twins_across_parts: tuple[Pair, ...] | None = None
     near_twins_within_parts: tuple[Pair, ...] | None = None
@@ -171,6 +173,13 @@ class Audit:
     groups_file: str | None = None
     findings: tuple[Finding, ...] | None = None
     shown: tuple[ShownPair, ...] = ()
+
+    def count(self, kind: str) -> int | None:
+        """Give the number of pairs of a kind; None where they were not sought."""
+        if self.totals is not None and kind in self.totals:
+            return self.totals[kind]
+        listed: tuple[Pair, ...] | None = getattr(self, kind)
+        return None if listed is None else len(listed)
 
 
 def read_audit(path: Path) -> Audit | None:

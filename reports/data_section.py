@@ -163,18 +163,18 @@ def _all(
 
 
 def _counted(audit: Audit) -> tuple[tuple[str, str], ...]:
-    pairs = (
-        ("exact twins across parts, pairs", audit.exact_twins_across_parts),
-        ("near twins across parts, pairs", audit.near_twins_across_parts),
-        ("near twins within a part, pairs", audit.near_twins_within_parts),
-        ("same picture, two classes, pairs", audit.label_conflicts),
-        ("near twins of two classes, pairs", audit.near_label_conflicts),
-    )
+    pairs = {
+        "exact twins across parts, pairs": "exact_twins_across_parts",
+        "near twins across parts, pairs": "near_twins_across_parts",
+        "near twins within a part, pairs": "near_twins_within_parts",
+        "same picture, two classes, pairs": "label_conflicts",
+        "near twins of two classes, pairs": "near_label_conflicts",
+    }
     counted = (
         ("readable images", audit.images),
         ("of different pixels", audit.unique),
         ("unreadable files", audit.unreadable),
-        *((name, None if found is None else len(found)) for name, found in pairs),
+        *((name, audit.count(kind)) for name, kind in pairs.items()),
         ("further copies within a part", audit.extra_copies_within_parts),
     )
     told = tuple((name, _number(number)) for name, number in counted)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from neurosweep.errors import DataError
 from scans.caches.index import Entry, FileIndex, Stamp, open_index, save_index, stamp_of
 from scans.files.folder import LAYOUT, FoundFolder, find_files
+from scans.files.found import PHANTOM_MARKER
 from scans.pictures.reading import read_facts
 
 __all__ = [
@@ -28,9 +29,6 @@ __all__ = [
     "content_hash",
     "read_manifest",
 ]
-
-PHANTOM_MARKER = "phantom.json"
-"""A file of this name in the root says that the images are synthetic."""
 
 SCHEMA = pa.schema(
     [
@@ -125,7 +123,7 @@ def read_manifest(root: Path, *, labels: Path | None = None, cache: Path | None 
     found = find_files(root, labels)
     index = open_index(cache, found.root)
     entries, fresh = _read_changed(found, index)
-    if entries != index.entries:
+    if {file: entry for file, entry in entries.items() if _has_facts(entry)} != index.entries:
         known = [file for file, entry in entries.items() if _has_facts(entry) and file not in fresh]
         fresh |= index.signatures(known)
         save_index(index, entries, fresh, began)

@@ -106,6 +106,7 @@ def _examples(audit: Mapping[str, Any]) -> Iterable[RenderableType]:
             " = ".join(pair) for pair in audit["exact_twins_across_parts"]
         ],
         "near twins across parts": [" ~ ".join(pair) for pair in audit["near_twins_across_parts"]],
+        "copies within a part": [" = ".join(pair) for pair in audit["exact_twins_within_parts"]],
         "odd": [f"{one['file']}: {one['what']}" for one in audit["odd"]],
         "misleading ending": [
             f"{one['file']}: holds {one['format']}" for one in audit["wrong_endings"]
@@ -113,6 +114,6 @@ def _examples(audit: Mapping[str, Any]) -> Iterable[RenderableType]:
     }
     for kind, entries in named.items():
         if entries:
-            shown = f"{min(len(entries), _LISTED)} of {len(entries):,}"
+            shown = f"the first {_LISTED}" if len(entries) > _LISTED else "all"
             yield Text(f"\n{kind} ({shown})", "bold")
             yield from (Padding(_text(entry), (0, 0, 0, 2)) for entry in entries[:_LISTED])

@@ -7,6 +7,7 @@ search ended and no trial succeeded, 4 findings under `audit --strict`, 130 inte
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -50,12 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after the program's name; None for those of this process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal cannot write
     options = _parser().parse_args(arguments)
     try:
         code = int(_COMMANDS[options.command].run(options))
         sys.stdout.flush()
     except NeurosweepError as error:
-        print(f"neurosweep: {error}", file=sys.stderr)
+        print(f"neurosweep: {_printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("neurosweep: interrupted", file=sys.stderr)
@@ -65,6 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _printable(message: str) -> str:
+    """Keep what file names hold from moving the cursor; lines stay lines."""
+    from reports.wording import printable
+
+    return "\n".join(printable(line) for line in message.split("\n"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 import reports
 from neurosweep.errors import DataError, RunDirectoryError
+from reports.wording import printable
 from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
 from search import provenance
@@ -142,7 +143,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     with timed(run, display, "prepare"):
         source, found = prepare(run, experiment.data, seed=experiment.search.seed)
         for line in found:
-            display.note(line)
+            display.note(printable(line))  # names of files come from others
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
     # Ray takes SIGTERM for itself when it starts: it is taken back here.

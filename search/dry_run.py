@@ -50,13 +50,17 @@ def describe(experiment: Experiment) -> str:
 
 
 def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
-    from scans import default_cache, read_manifest
+    from scans import default_cache, groups_file_of, read_manifest
+    from scans.files.groups import read_groups
 
     path = experiment.data.path
     if path is None:
         made = "" if phantom_folder().exists() else ", to be made first"
         return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES
     manifest = read_manifest(Path(path), labels=experiment.data.labels, cache=default_cache())
+    groups_file = groups_file_of(manifest, experiment.data.groups)
+    if groups_file is not None:
+        read_groups(groups_file, manifest.columns["file"])  # raises for a CSV that cannot be
     unreadable = len(manifest.unreadable)
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
     images = manifest.images

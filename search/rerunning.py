@@ -168,7 +168,10 @@ def _from_config(
     del rank, trial
     recipe, scores = trainables.read_config(path)
     if data is None:
-        raise DataError(f"{path} does not hold images; name their folder with --data DIR")
+        raise DataError(
+            f"{path} says how to train and not where the images are; name their folder with "
+            "--data DIR"
+        )
     missing = {"division", "runtime"} - scores.keys()
     if missing:
         raise RunDirectoryError(

@@ -35,17 +35,17 @@ def _unreadable(audit: _Audit) -> tuple[int, str]:
 
 
 def _conflicts(audit: _Audit) -> tuple[int, str]:
-    count = len(audit["label_conflicts"])
+    count = audit["totals"]["label_conflicts"]
     return count, f"{_pairs(count)} of files with equal pixels under two classes."
 
 
 def _near_conflicts(audit: _Audit) -> tuple[int, str]:
-    count = len(audit["near_label_conflicts"])
+    count = audit["totals"]["near_label_conflicts"]
     return count, f"{_pairs(count)} of near-duplicates under two classes."
 
 
 def _exact_leaks(audit: _Audit) -> tuple[int, str]:
-    pairs = len(audit["exact_twins_across_parts"])
+    pairs = audit["totals"]["exact_twins_across_parts"]
     tested = sum(audit["test_images_with_exact_twin"].values())
     return pairs, (
         f"{_pairs(pairs)} of files with equal pixels in different parts. Test images that stand in "
@@ -54,11 +54,18 @@ def _exact_leaks(audit: _Audit) -> tuple[int, str]:
 
 
 def _near_leaks(audit: _Audit) -> tuple[int, str]:
-    pairs = len(audit["near_twins_across_parts"])
+    pairs = audit["totals"]["near_twins_across_parts"]
     tested = sum(audit["test_images_with_near_twin_only"].values())
     return pairs, (
         f"{_pairs(pairs)} of near-duplicates in different parts (flipped, turned, brightened, "
         f"compressed again). Further test images known from training or validation: {tested:,}."
+    )
+
+
+def _known_groups(audit: _Audit) -> tuple[int, str]:
+    tested = sum((audit["test_images_of_known_group_only"] or {}).values())
+    return tested, (
+        f"Test images that share a group of the CSV with training or validation: {tested:,}."
     )
 
 
@@ -68,7 +75,7 @@ def _extra(audit: _Audit) -> tuple[int, str]:
 
 
 def _near_within(audit: _Audit) -> tuple[int, str]:
-    count = len(audit["near_twins_within_parts"])
+    count = audit["totals"]["near_twins_within_parts"]
     return count, (
         f"{_pairs(count)} of near-duplicates within a part; training and validation are divided "
         "so that they stay together."
@@ -115,6 +122,7 @@ _LOOKS: Mapping[str, Callable[[_Audit], tuple[int, str]]] = {
     "same picture, two classes": _conflicts,
     "exact twins across parts": _exact_leaks,
     "near twins across parts": _near_leaks,
+    "groups across parts": _known_groups,
     "near twins, two classes": _near_conflicts,
     "unreadable files": _unreadable,
     "copies within a part": _extra,

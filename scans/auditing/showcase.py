@@ -17,6 +17,7 @@ _KINDS = {
     "near twins, two classes": ("near_label_conflicts", 4),
     "exact twins across parts": ("exact_twins_across_parts", 4),
     "near twins across parts": ("near_twins_across_parts", 10),
+    "copies within a part": ("exact_twins_within_parts", 2),
     "near twins within a part": ("near_twins_within_parts", 4),
 }
 
@@ -34,7 +35,7 @@ def choose_shown(manifest: Manifest, copies: Copies) -> list[Shown]:
     return [
         Shown(kind, twins)
         for kind, (name, count) in _KINDS.items()
-        for twins in _spread(pairs[name], count)
+        for twins in _spread(pairs[name].pairs, count)
     ]
 
 

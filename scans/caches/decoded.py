@@ -208,11 +208,11 @@ def _map(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
 
 def _build(wanted: DecodedImages, folder: Path) -> None:
     """Write the cache under another name; only a complete one takes the final name."""
-    folder.mkdir(exist_ok=True)
     for leftover in folder.glob("*.partial"):
         leftover.unlink()  # of a builder that was killed: we hold the lock, so it is dead
     if _free(folder) < wanted.size:
         raise _disk_full(folder, needed=wanted.size)
+    folder.mkdir(exist_ok=True)
     _log.info("Decoding %d images into %s", len(wanted.files), folder)
     complete = folder / IMAGES
     partial = complete.with_suffix(".partial")

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,19 @@ __all__ = ["Entry", "FileIndex", "Stamp", "open_index", "save_index", "stamp_of"
 
 _log = logging.getLogger(__name__)
 
-_MADE_BY = f"v1 signature {SIGNATURE_VERSION} pixels {RESIZE_VERSION} Pillow {PIL.__version__}"
+
+def _version(distribution: str) -> str:
+    """The version of an extra; "none" where it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "none"
+
+
+_MADE_BY = (
+    f"v2 signature {SIGNATURE_VERSION} pixels {RESIZE_VERSION} Pillow {PIL.__version__} "
+    f"pydicom {_version('pydicom')}"
+)
 """What the remembered facts depend on beside the files; another value makes them void."""
 
 _MADE_BY_KEY = b"neurosweep.made_by"
@@ -49,7 +62,11 @@ class Stamp(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One file as it was read: its facts, or why it has none."""
+    """One file as it was read: its facts, or why it has none.
+
+    Only facts are remembered. Why a file cannot be read may lie elsewhere, in a decoder that is
+    not installed or a disk that failed once, and be other the next time.
+    """
 
     stamp: Stamp
     facts: FileFacts | str
@@ -63,7 +80,6 @@ _SCHEMA = pa.schema(
             (name, pa.int32() if name in ("width", "height") else pa.string())
             for name in FileFacts._fields
         ),
-        ("reason", pa.string()),
         ("signature", pa.binary(int(np.prod(SIGNATURE_SHAPE)))),
     ],
     metadata={_MADE_BY_KEY: _MADE_BY.encode()},
@@ -171,8 +187,6 @@ def stamp_of(path: Path) -> Stamp | None:
 
 def _entry(row: dict[str, Any]) -> Entry:
     stamp = Stamp(*(row[name] for name in Stamp._fields))
-    if row["reason"] is not None:
-        return Entry(stamp, str(row["reason"]))
     return Entry(stamp, FileFacts(*(row[name] for name in FileFacts._fields)))
 
 
@@ -180,8 +194,6 @@ def _rows(
     entries: Mapping[str, Entry], signatures: Mapping[str, NDArray[np.uint8]]
 ) -> Iterable[dict[str, Any]]:
     for file, entry in sorted(entries.items()):
-        row: dict[str, Any] = {"file": file, **entry.stamp._asdict()}
-        if isinstance(entry.facts, str):
-            yield {**row, "reason": entry.facts}
-        else:
-            yield {**row, **entry.facts._asdict(), "signature": signatures[file].tobytes()}
+        if not isinstance(entry.facts, str):
+            facts = {**entry.stamp._asdict(), **entry.facts._asdict()}
+            yield {"file": file, **facts, "signature": signatures[file].tobytes()}

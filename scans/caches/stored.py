@@ -31,9 +31,11 @@ PHANTOM = "phantom"
 
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-(?P<size>[0-9]+)px-(?P<color>grey|rgb)-[a-z]+-v[0-9]+")
 _PARTS = re.compile(
-    rf"images\.(npy|partial)|{USED}|(about|statistics-[0-9a-f]{{16}})\.json(\.[0-9]+\.partial)?"
+    rf"images\.(npy|partial)|{USED}|(about|statistics-[0-9a-f]{{16}})\.json(\.[0-9a-f]{8}\.partial)?"
 )
-_INDEX = re.compile(r"[0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy")
+_INDEX = re.compile(
+    r"([0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy)(?P<unfinished>\.[0-9a-f]{8}\.partial)?"
+)
 _LARGEST_ABOUT = 65_536  # bytes; ours have some hundred
 
 
@@ -159,7 +161,8 @@ def _decoded(folder: Path) -> Iterator[Stored]:
 
 def _indexes(folder: Path) -> Iterator[Stored]:
     for entry in _entries(folder):
-        if _INDEX.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+        name = _INDEX.fullmatch(entry.name)
+        if name is not None and entry.is_file(follow_symlinks=False):
             facts = entry.stat(follow_symlinks=False)
             yield Stored(
                 key=entry.name.partition(".")[0],
@@ -167,6 +170,7 @@ def _indexes(folder: Path) -> Iterator[Stored]:
                 path=Path(entry.path),
                 size=facts.st_size,
                 last_used=_utc(facts.st_mtime),
+                complete=name["unfinished"] is None,
             )
 
 
@@ -232,6 +236,9 @@ def _remove(stored: Stored) -> str | None:
         if stored.kind == PHANTOM_DATA:
             shutil.rmtree(stored.path)
             return None
+        if stored.kind == MANIFEST_INDEX:
+            stored.path.unlink(missing_ok=True)  # written whole, so nobody holds a lock on it
+            return None
         with FileLock(lock_of(stored.path), timeout=0):
             return _remove_locked(stored.path)
     except Timeout:
@@ -244,9 +251,6 @@ def _remove(stored: Stored) -> str | None:
 
 
 def _remove_locked(path: Path) -> str | None:
-    if not path.is_dir():
-        path.unlink(missing_ok=True)
-        return None
     (path / IMAGES).unlink(missing_ok=True)  # first: without it, the rest is no cache
     for name in _parts(path):
         (path / name).unlink(missing_ok=True)

@@ -10,19 +10,25 @@ from numpy.typing import NDArray
 
 from scans.copies.search import Copies, connect, find_copies
 from scans.division.split import Division, split
-from scans.files.groups import read_groups
+from scans.files.groups import GROUPS_NAME, read_groups
+from scans.files.listing import refuse_stray_link
 from scans.manifest import Manifest
 
 __all__ = ["GROUPS_NAME", "divide", "group_images", "groups_file_of"]
 
-GROUPS_NAME = "groups.csv"
-"""A CSV of this name in the data folder says which images are of one patient."""
-
 
 def groups_file_of(manifest: Manifest, given: Path | None = None) -> Path | None:
-    """Return the CSV of groups: the one that is given, else the data folder's own, else None."""
+    """Return the CSV of groups: the one that is given, else the data folder's own, else None.
+
+    Raises:
+        DataError: The data folder's own is a link that leads out of it.
+    """
     own = manifest.root / GROUPS_NAME
-    return given or (own if own.is_file() else None)
+    if given is not None or not own.is_file():
+        return given
+    if own.is_symlink():
+        refuse_stray_link(own, manifest.root)
+    return own
 
 
 def group_images(

@@ -20,10 +20,11 @@ bands therefore brings every near pair side by side.
 """
 
 _BANDS = HASH_BYTES // 2
-_CROWD = 32
-"""In a bucket of more hashes than this, each is compared with this many that follow it only.
+_CROWD, _EQUAL_CROWD = 256, 32
+"""Hashes that follow one in a bucket and are compared with it; and of those, equal ones.
 
-Such buckets come from hundreds of copies of one picture, which are found through one another."""
+A bucket is larger where hundreds of pictures resemble one another. Those at its ends are then not
+compared with each other, but with what stands between them."""
 
 
 def near_hashes(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -42,23 +43,36 @@ def near_hashes(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
     found = [np.empty(0, dtype=np.int64)]
     for first, second in combinations(range(_BANDS), 2):
         keys = np.ascontiguousarray(bands[:, [first, second]]).view(np.uint32)[:, 0]
-        found.append(np.unique(_within_buckets(keys, words)))
+        found.append(_within_buckets(keys, words, crowd=_CROWD, equal=False))
+    # Equal hashes agree in every band: once is enough for them.
+    whole = np.unique(words, axis=0, return_inverse=True)[1].ravel().astype(np.uint32)
+    found.append(_within_buckets(whole, words, crowd=_EQUAL_CROWD, equal=True))
     pairs = np.unique(np.concatenate(found))
     return np.stack([pairs // len(hashes), pairs % len(hashes)], axis=1)
 
 
-def _within_buckets(keys: NDArray[np.uint32], words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """The near pairs among hashes of equal keys, each pair as one number."""
-    # Hashes of equal keys stand together, and among them those that are equal altogether.
+def _within_buckets(
+    keys: NDArray[np.uint32], words: NDArray[np.uint64], *, crowd: int, equal: bool
+) -> NDArray[np.int64]:
+    """The near pairs among hashes of equal keys, each once and as one number.
+
+    Args:
+        keys: Shape (n,).
+        words: The hashes, (n, 2).
+        crowd: How many that follow a hash are compared with it.
+        equal: Whether the pairs of equal hashes are wanted, or all others.
+    """
+    # Hashes of equal keys stand together, and among them those that are nearly equal.
     order = np.lexsort((*words.T, keys))
     ordered = keys[order]
     found = [np.empty(0, dtype=np.int64)]
-    for distance in range(1, _CROWD + 1):
+    for distance in range(1, crowd + 1):
         (start,) = np.nonzero(ordered[distance:] == ordered[:-distance])
         if not len(start):
             break  # no bucket is that large
         one, other = order[start], order[start + distance]
-        near = np.bitwise_count(words[one] ^ words[other]).sum(axis=1) <= RADIUS
+        apart = np.bitwise_count(words[one] ^ words[other]).sum(axis=1)
+        near = (apart == 0) if equal else (apart > 0) & (apart <= RADIUS)
         low, high = np.minimum(one, other)[near], np.maximum(one, other)[near]
         found.append(low.astype(np.int64) * len(keys) + high)
-    return np.concatenate(found)
+    return np.unique(np.concatenate(found))

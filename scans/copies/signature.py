@@ -25,7 +25,7 @@ __all__ = [
     "sign_picture",
 ]
 
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 """Raised whenever the same picture would give another signature or hash."""
 
 FREQUENCIES = 24
@@ -42,12 +42,15 @@ _ANGLES = 128  # read along each circle; finer than kept, so that nothing folds 
 RADII: NDArray[np.float32] = np.linspace(0.04, 0.97, SIGNATURE_SHAPE[0], dtype=np.float32)
 """Radius of each ring in halves of the longer side, (rings,)."""
 
+_SHOWN = 0.98  # of the structure lies within the extent; the rest may be noise and rims
+_MARGIN = 1.05
+
 _HASHED = slice(1, 9)  # frequencies in the hash: 0 is brightness alone, beyond 8 noise gets a say
 _STRONG = SIGNATURE_SHAPE[0] // 4  # of the pairs of rings, the weaker half
 
 
 def sign_picture(image: Image.Image) -> NDArray[np.uint8]:
-    """Reads a picture along circles about its middle.
+    """Reads a picture along circles about its middle, as far out as it shows something.
 
     Args:
         image: Mode L or RGB, of any size; the longer side is fitted, the rest is black.
@@ -55,13 +58,9 @@ def sign_picture(image: Image.Image) -> NDArray[np.uint8]:
     Returns:
         Brightness by ring and angle, `SIGNATURE_SHAPE`, 0 to 255.
     """
-    pixels = np.asarray(_fit(image.convert("L")), dtype=np.float32).ravel()
-    places, shares = _reading()
-    rings = (pixels[places] * shares).sum(axis=0)
-    smooth = np.fft.rfft(rings, axis=-1)[:, : FREQUENCIES + 1]
-    smooth[:, FREQUENCIES] = 0
-    smooth *= SIGNATURE_SHAPE[1] / _ANGLES
-    kept = np.fft.irfft(smooth, n=SIGNATURE_SHAPE[1], axis=-1)
+    pixels = np.asarray(_fit(image.convert("L")), dtype=np.float32)
+    smooth = _read_rings(pixels, _extent(_read_rings(pixels, 1.0)))
+    kept = np.fft.irfft(smooth * (SIGNATURE_SHAPE[1] / _ANGLES), n=SIGNATURE_SHAPE[1], axis=-1)
     return np.rint(kept).clip(0, 255).astype(np.uint8)
 
 
@@ -104,18 +103,41 @@ def _fit(image: Image.Image) -> Image.Image:
     return square
 
 
-@cache
-def _reading() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The four pixels about each point of the circles, and their shares: (4, rings, angles)."""
-    angles = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
-    middle, radii = (_SIDE - 1) / 2, RADII[:, None] * _SIDE / 2
-    x, y = middle + radii * np.cos(angles), middle + radii * np.sin(angles)
-    left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+def _read_rings(pixels: NDArray[np.float32], extent: float) -> NDArray[np.complex128]:
+    """Returns the frequencies along each circle, the last zero, (rings, frequencies + 1).
+
+    Args:
+        pixels: Shape (side, side).
+        extent: Radius of the outermost circle, in parts of that inside the picture.
+    """
+    across, down = _directions()
+    radii, middle = RADII[:, None] * (_SIDE / 2 * extent), (_SIDE - 1) / 2
+    x, y = middle + radii * across, middle + radii * down
+    left, top = x.astype(np.intp), y.astype(np.intp)
     right_share, low_share = x - left, y - top
-    places = [(top + down) * _SIDE + left + right for down in (0, 1) for right in (0, 1)]
-    shares = [
-        (low_share if down else 1 - low_share) * (right_share if right else 1 - right_share)
-        for down in (0, 1)
-        for right in (0, 1)
-    ]
-    return np.stack(places), np.stack(shares).astype(np.float32)
+    place, flat = top * _SIDE + left, pixels.ravel()
+    upper = flat[place] * (1 - right_share) + flat[place + 1] * right_share
+    lower = flat[place + _SIDE] * (1 - right_share) + flat[place + _SIDE + 1] * right_share
+    rings = upper * (1 - low_share) + lower * low_share
+    frequencies = np.fft.rfft(rings, axis=-1)[:, : FREQUENCIES + 1]
+    frequencies[:, FREQUENCIES] = 0
+    return frequencies
+
+
+def _extent(frequencies: NDArray[np.complex128]) -> float:
+    """Returns how far out a picture shows something, 0.1 to 1 of the circle inside it.
+
+    Without it, all small things before black would have one hash: their outer rings are alike.
+    """
+    structure = (np.abs(frequencies[:, 1:]) ** 2).sum(axis=1) * RADII
+    within = np.cumsum(structure)
+    if within[-1] <= 0:
+        return 1.0
+    radius = float(np.interp(_SHOWN * within[-1], within, RADII))
+    return min(1.0, max(0.1, radius / float(RADII[-1]) * _MARGIN))
+
+
+@cache
+def _directions() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    angles = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
+    return np.cos(angles), np.sin(angles)

@@ -19,7 +19,10 @@ from scans.manifest import Manifest, content_hash
 __all__ = ["CONTENT_KEY", "TEST_SHARE", "Division", "parts_hash", "split"]
 
 TEST_SHARE = 0.2
-"""Share of all images set aside for the test where the folder has no Testing."""
+"""Share of the images, without those of the folder's own validation part, that is set aside for the
+test where the folder has no Testing."""
+
+_MOST_FOLDS = 100
 
 CONTENT_KEY = b"neurosweep.content"
 """Schema metadata of a split: hash of its images' bytes, compared when they are decoded."""
@@ -33,7 +36,7 @@ class Division:
         validation: Share of the images that are not for the test, between 0 and 1 (exclusive).
             Where the folder has a validation part, that part is taken instead.
         seed: Chooses the images, at least 0.
-        folds: Number of folds to number for cross-validation, at least 2; None numbers none.
+        folds: Number of folds to number for cross-validation, 2 to 100; None numbers none.
         drop_leaks: Take copies of test images out of training and validation.
     """
 
@@ -48,8 +51,10 @@ class Division:
             raise DataError(
                 f"The validation share must lie between 0 and 1, but it is {self.validation}."
             )
-        if self.folds is not None and self.folds < 2:
-            raise DataError(f"Cross-validation needs 2 folds or more, but it is {self.folds}.")
+        if self.folds is not None and not 2 <= self.folds <= _MOST_FOLDS:
+            raise DataError(
+                f"Cross-validation needs 2 to {_MOST_FOLDS} folds, but it is {self.folds}."
+            )
 
 
 def split(manifest: Manifest, groups: NDArray[np.int32], division: Division) -> pa.Table:
@@ -74,13 +79,19 @@ def split(manifest: Manifest, groups: NDArray[np.int32], division: Division) -> 
     """
     rows = Rows(labels=np.array(manifest.columns["label"]), groups=groups)
     parts = np.array(manifest.columns["part"], dtype="U10")
+    own_validation = bool((parts == "validation").any())
     if not (parts == "test").any():
-        open_to_test = np.flatnonzero(parts != "validation")
+        # What the folder's own validation part has as well would be no test.
+        validated = np.isin(groups, groups[parts == "validation"])
+        open_to_test = np.flatnonzero(~validated)
         parts[draw_share(rows, open_to_test, share=TEST_SHARE, seed=division.seed)] = "test"
     if division.drop_leaks:
         leaks = np.isin(groups, groups[parts == "test"]) & (parts != "test")
         parts[leaks] = "dropped"
-    _divide_the_rest(rows, parts, division)
+    if own_validation:
+        _clear_validation(rows, parts)
+    else:
+        _draw_validation(rows, parts, division)
     _refuse_empty_part(rows, parts)
     return _table(manifest, rows, parts, _folds(rows, parts, division))
 
@@ -90,13 +101,15 @@ def parts_hash(table: pa.Table) -> str:
     return content_hash(table["file"].to_pylist(), table["part"].to_pylist())
 
 
-def _divide_the_rest(rows: Rows, parts: NDArray[np.str_], division: Division) -> None:
+def _clear_validation(rows: Rows, parts: NDArray[np.str_]) -> None:
+    """Send what training and the folder's own validation share to training, in place."""
+    parts[parts == "all"] = "train"
+    shared = np.isin(rows.groups, rows.groups[parts == "train"])
+    parts[(parts == "validation") & shared] = "train"
+
+
+def _draw_validation(rows: Rows, parts: NDArray[np.str_], division: Division) -> None:
     """Name the training and the validation images, in place."""
-    own = parts == "validation"
-    if own.any():
-        parts[parts == "all"] = "train"
-        parts[own & np.isin(rows.groups, rows.groups[parts == "train"])] = "train"
-        return
     rest = np.flatnonzero((parts == "train") | (parts == "all"))
     parts[rest] = "train"
     parts[draw_share(rows, rest, share=division.validation, seed=division.seed)] = "validation"

@@ -116,6 +116,11 @@ def _class_folders(folder: Path, root: Path) -> _Folders:
                 f"The name of a class must be valid UTF-8, but a folder in {folder} is called "
                 f"{path.name!r}; rename it."
             )
+        if not path.name.isprintable():
+            raise DataError(
+                f"The name of a class must be printable, but a folder in {folder} is called "
+                f"{path.name!r}; rename it."
+            )
         found[unicodedata.normalize("NFC", path.name)].append(path)
     return found
 

@@ -14,6 +14,9 @@ PARTS = {
 }
 """Names (in any case) of the parts of the data, of folders or in a CSV file, and their meaning."""
 
+PHANTOM_MARKER = "phantom.json"
+"""A file of this name in the root says that the images are synthetic."""
+
 LAYOUT = (
     "expected Training/CLASS/*.jpg and Testing/CLASS/*.jpg, or CLASS/*.jpg in one folder "
     "that is split here"

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from scans.files.csv_files import read_rows
 
+GROUPS_NAME = "groups.csv"
+"""A CSV of this name in the data folder says which images are of one patient."""
+
 
 def read_groups(path: Path, files: Collection[str]) -> dict[str, str]:
     """Read which group each file belongs to.

@@ -7,8 +7,11 @@ from pathlib import Path, PurePosixPath
 from neurosweep.errors import DataError
 from scans.files.classes import refuse_unequal
 from scans.files.csv_files import Row, read_rows
-from scans.files.found import PARTS, FoundFile, FoundFolder, in_order, part_named
+from scans.files.found import PARTS, PHANTOM_MARKER, FoundFile, FoundFolder, in_order, part_named
+from scans.files.groups import GROUPS_NAME
 from scans.files.listing import files_below
+
+_OURS = {GROUPS_NAME, PHANTOM_MARKER}  # in the root of a data folder, and no images
 
 
 def find_labelled(root: Path, labels: Path) -> FoundFolder:
@@ -38,7 +41,7 @@ def find_labelled(root: Path, labels: Path) -> FoundFolder:
     if parts == ("train",):  # the other parts have to come from it, as with folders
         files = [FoundFile(file=file.file, label=file.label, part="all") for file in files]
         parts = ("all",)
-    named = {row.file for row in rows} | _place(labels, root)
+    named = {row.file for row in rows} | _place(labels, root) | _OURS
     return FoundFolder(
         root=root,
         files=tuple(sorted(files, key=lambda file: file.file)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +16,18 @@ __all__ = ["read_table", "table_bytes", "write_whole"]
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that readers, and a computer that loses power, have all of it or none.
 
-    Its folder is made where it is missing.
+    Its folder is made where it is missing. A link is followed; what is there and no regular file, a
+    device or a pipe, is written to and not replaced.
 
     Raises:
         OSError: It cannot be written; nothing is left behind.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with aside.open("wb") as file:
             file.write(content)

@@ -1,6 +1,7 @@
 """The one way from an image file to pixels: training, caching and predicting all decode here."""
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -36,6 +37,8 @@ CHANNELS = {"grey": 1, "rgb": 3}
 # Pillow warns of damaged headers, thousands of times for some folders and without the file's name.
 # What it cannot decode it raises, and the manifest tells that by name.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Of pictures above half of Pillow's own limit it warns; ours is just there, and is an error.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # What Pillow's decoders are known to raise on damaged or hostile files.
 _DECODER_ERRORS = (
@@ -111,7 +114,7 @@ def _read_pillow(content: bytes) -> Picture:
             _refuse_excess(image)
             return Picture(image=_upright(image), format=str(image.format), mode=image.mode)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(too_many_pixels(str(error))) from error
+        raise DataError(too_many_pixels(_counted(str(error)))) from error
     except UnidentifiedImageError as error:
         raise DataError(
             "The file is not an image in a format known here, whatever its name says; "
@@ -167,6 +170,12 @@ def _resize(plane: Image.Image, image_size: int | None) -> NDArray[np.uint8]:
     # Weights of a triangle are positive and sum to one: nothing can leave 0 to 255.
     np.rint(np.asarray(resized), out=pixels, casting="unsafe")
     return pixels
+
+
+def _counted(message: str) -> str:
+    """Say what Pillow counted, without the other limit that it names."""
+    pixels = re.search(r"\((\d+) pixels\)", message)
+    return f"it has {int(pixels[1]):,}" if pixels else "it has more"
 
 
 def _refuse_excess(image: Image.Image) -> None:

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder of images")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="a CSV of file,label")
+    parser.add_argument("--groups", type=Path, metavar="FILE", help="a CSV of file,group")
     parser.add_argument("--strict", action="store_true", help="exit with 4 if there are findings")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument(
@@ -34,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
     manifest = scans.read_manifest(options.data, labels=options.labels, cache=scans.default_cache())
     copies = scans.find_copies(manifest, cache=scans.default_cache())
-    found = scans.audit(manifest, copies)
+    groups_file = scans.groups_file_of(manifest, options.groups)
+    groups = None if groups_file is None else scans.group_images(manifest, copies, groups_file)
+    found = scans.audit(manifest, copies, groups)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     output = options.output or (Path("audit.json") if options.format == "table" else None)
     if output is not None:
@@ -49,6 +52,10 @@ def run(options: argparse.Namespace) -> int:
 def _write(output: Path, text: str) -> None:
     import scans
 
+    if (output.absolute().parent / "run.yaml").exists():
+        raise UserError(
+            f"{output} would take the place of a run's own audit; name another --output"
+        )
     try:
         scans.write_whole(output.absolute(), text.encode("utf-8"))
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import ray
 
 import scans
+from neurosweep import errors
 from neurosweep.errors import TrialError
 from reports import TrialRecord
 from search.assignment import Plan
@@ -102,12 +103,17 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             seconds: Time after which it ends in order at its next epoch.
 
         Raises:
-            TrialError: if the task failed; the message has its traceback.
+            TrialError: if the task failed; the message has its traceback, where that says more.
         """
         kind, content = ray.get(self._actor.run.remote(task, payload, seconds))
         if kind == "failed":
             raise TrialError(
                 f"the stage's task `{task}` failed on its worker: {content['kind']}: "
-                f"{content['message']}\n{content['traceback']}"
+                f"{content['message']}{_where(content)}"
             )
         return content
+
+
+def _where(failure: Mapping[str, str]) -> str:
+    """The traceback, but for errors raised on purpose: their message says all there is to know."""
+    return "" if failure["kind"] in errors.__all__ else f"\n{failure['traceback']}"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import scans
-from neurosweep.errors import DataError, ExperimentError
+from neurosweep.errors import DataError, ExperimentError, RunDirectoryError
 from search.experiment import Data, Experiment
 from search.run_directory import RunDirectory
 from search.stages.show_pairs import show_pairs
@@ -53,6 +53,11 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
     root = embedded_data() if data.path is None else data.path.absolute()
     manifest = scans.read_manifest(root, labels=data.labels, cache=scans.default_cache())
     recorded = run.info.get("data")
+    if recorded is not None and "leaks" not in recorded:
+        raise RunDirectoryError(
+            f"{run.path} was begun by an earlier version, which looked for no near copies; go on "
+            "with that version, or begin a new run with another --output"
+        )
     if recorded is not None and recorded["fingerprint"] != manifest.fingerprint:
         raise DataError(
             f"the images in {root} are not those this run began with (fingerprint "
@@ -61,7 +66,7 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
         )
     split_file = run.path / "split.parquet"
     if recorded is not None and split_file.exists():
-        split = pq.read_table(split_file)
+        split = _read_split(split_file)
         run.update(data={**recorded, "root": str(root)})
     else:
         split = _divide(run, manifest, data, seed)
@@ -99,7 +104,7 @@ def _divide(run: RunDirectory, manifest: scans.Manifest, data: Data, seed: int) 
     groups_file = scans.groups_file_of(manifest, data.groups)
     groups = scans.group_images(manifest, copies, groups_file)
     split = scans.split(manifest, groups, division(data, seed=seed))
-    audit = scans.audit(manifest, copies)
+    audit = scans.audit(manifest, copies, groups if groups_file is not None else None)
     shown = show_pairs(run, manifest, copies)
     told = None if groups_file is None else str(groups_file)
     run.write_json("audit.json", {**audit, "groups_file": told, "shown": shown})
@@ -123,12 +128,22 @@ def read_source(run: Path, info: dict[str, Any], data: Path | None) -> scans.Sou
         )
     return scans.Source(
         root=root,
-        split=pq.read_table(run / "split.parquet"),
+        split=_read_split(run / "split.parquet"),
         classes=tuple(recorded["classes"]),
         fingerprint=recorded["fingerprint"],
         synthetic=bool(info["synthetic"]),
         cache=scans.default_cache(),
     )
+
+
+def _read_split(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RunDirectoryError(
+            f"{path} must be the split that this run trained on, but it cannot be read ({error}); "
+            "restore it, or begin a new run with another --output"
+        ) from None
 
 
 def _write_tables(run: RunDirectory, manifest: scans.Manifest, split: pa.Table) -> None:

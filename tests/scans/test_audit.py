@@ -119,6 +119,7 @@ def test_odd_sizes_and_modes_are_named(write_images):
     Image.fromarray(noise[:60]).convert("L").save(root / "a/strip.png")
     Image.fromarray(noise).convert("CMYK").save(root / "a/print.tif")
     assert [(one["file"], one["what"]) for one in _audit(root)["odd"]] == [
+        ("a/print.tif", "300 x 300 pixels, where most are 40 x 40"),
         ("a/print.tif", "mode CMYK, as 1 of 243 images"),
         ("a/small.png", "only 30 x 20 pixels"),
         ("a/strip.png", "a strip of 300 x 60 pixels"),

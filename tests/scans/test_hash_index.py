@@ -65,3 +65,12 @@ def test_equal_hashes_hang_together_without_all_their_pairs():
 def test_nothing_and_one_have_no_pairs():
     assert near_hashes(np.empty((0, 16), np.uint8)).shape == (0, 2)
     assert near_hashes(_packed(_balanced(np.random.default_rng(0), 1))).shape == (0, 2)
+
+
+def test_a_crowd_of_near_hashes_is_searched_as_if_by_every_pair():
+    random = np.random.default_rng(3)
+    one = _balanced(random, 1)
+    crowd = _packed(np.concatenate([one, _changed(np.repeat(one, 150, axis=0), random, 2)]))
+    crowd = np.unique(crowd, axis=0)
+    assert len(crowd) > 100
+    assert near_hashes(crowd).tolist() == _every_pair(crowd)

@@ -78,7 +78,7 @@ def test_a_share_out_of_range(validation):
 
 
 def test_one_fold_is_none():
-    with pytest.raises(DataError, match="2 folds or more, but it is 1"):
+    with pytest.raises(DataError, match="needs 2 to 100 folds, but it is 1"):
         Division(validation=0.2, seed=0, folds=1)
 
 
@@ -181,8 +181,31 @@ class TestOwnValidation:
         assert found["validation", "a"] == 4
         assert found["train", "b"] == 16
 
+    def test_what_validation_has_too_is_not_drawn_for_the_test(self, write_images):
+        counts = {f"{part}/{c}": n for part, n in (("train", 20), ("val", 10)) for c in "ab"}
+        root = write_images(counts)
+        for path in sorted((root / "val").rglob("*.png"))[::2]:
+            shutil.copy(path, root / "train" / path.parent.name / f"copy {path.name}")
+        rows = _split(root).to_pylist()
+        test = {row["group"] for row in rows if row["part"] == "test"}
+        assert test
+        assert not test & {row["group"] for row in rows if row["part"] != "test"}
+
+    def test_it_is_not_replaced_when_all_of_it_is_dropped(self, three_parts):
+        for path in sorted((three_parts / "val").rglob("*.png")):
+            shutil.copy(path, three_parts / "test" / path.parent.name / f"copy {path.name}")
+        with pytest.raises(DataError, match="the validation part has none of a, b"):
+            _split(three_parts, drop_leaks=True)
+
 
 class TestGroupsFile:
+    def test_a_link_out_of_the_folder_is_not_read(self, two_parts, tmp_path):
+        (tmp_path / "secret").write_text("root:x:0:0")
+        (two_parts / "groups.csv").symlink_to(tmp_path / "secret")
+        with pytest.raises(DataError, match="leads out of it") as raised:
+            _split(two_parts)
+        assert "root:x" not in str(raised.value)
+
     def test_it_keeps_a_patient_together(self, two_parts):
         files = sorted(p.relative_to(two_parts).as_posix() for p in two_parts.rglob("*.png"))
         training = [file for file in files if file.startswith("Training")]

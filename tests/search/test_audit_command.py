@@ -76,6 +76,43 @@ def test_labels_from_a_csv(data, capsys):
     assert (found["labels_file"], found["unlisted"]) == ("own.csv", 16)
 
 
+def test_one_patient_in_both_parts_is_a_finding(data, capsys):
+    rows = ["file,group", "Training/a b/0.png,p", "Testing/a b/0.png,p"]
+    (data / "groups.csv").write_text("\n".join(rows))
+    assert main(["audit", str(data), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["test_images_of_known_group_only"] == {"a b": 1, "뇌종양": 0}
+    assert [one["kind"] for one in found["findings"]] == ["groups across parts"]
+
+
+def test_our_own_files_are_not_unlisted(data, capsys):
+    files = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.png"))
+    rows = [f"{file},{Path(file).parent.name}" for file in files]
+    (data / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    (data / "groups.csv").write_text("file,group\nTraining/a b/0.png,p\n")
+    assert main(["audit", str(data), "--strict"]) == 0
+
+
+def test_a_run_keeps_its_own_audit(data, capsys):
+    Path("run.yaml").touch()
+    assert main(["audit", str(data)]) == 2
+    assert "would take the place of a run's own audit" in capsys.readouterr().err
+
+
+def test_a_terminal_without_korean(data):
+    command = [sys.executable, "-m", "search", "audit", str(data)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=True)
+    assert b"\\ub1cc" in done.stdout
+
+
+def test_a_class_that_cannot_be_printed_is_refused(data, capsys):
+    for part in ("Training", "Testing"):
+        (data / part / "\x1b[31mred").mkdir()
+    assert main(["audit", str(data)]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_a_missing_folder(tmp_path, capsys):
     assert main(["audit", str(tmp_path / "none")]) == 2
     assert "The data folder must exist, but at" in capsys.readouterr().err
