@@ -14,8 +14,9 @@ __all__ = ["NEAR", "similarities"]
 NEAR = 0.965
 """Pictures at least this similar count as near-duplicates.
 
-`benchmarks/near_duplicates.py` measures what it rests on: slices of one volume 3 mm apart reach
-0.960 at most, copies turned by up to 5 degrees and compressed again lie above 0.99 on phantoms.
+`benchmarks/near_duplicates.py` measures what it rests on: slices of one phantom volume 3 mm apart
+reach 0.911 at most, and of their disguised copies 99.9 % are found. Heads that were cut near their
+rim came to 0.960.
 """
 
 _MOST_DEGREES = 6.0
