@@ -182,7 +182,8 @@ def _from_config(
     if manifest.fingerprint != scores.get("data_fingerprint") and not allow_other_data:
         raise DataError(
             f"the images in {data} are not those that {path} was trained on; name the right "
-            "folder with --data DIR, or say --allow-other-data"
+            "folder with --data DIR (with a labels.csv in it, if a CSV gave the labels), or say "
+            "--allow-other-data"
         )
     how = scores["division"]
     source = _divided(

@@ -92,12 +92,19 @@ class Crew:
         """
         self._processes: dict[Connection, subprocess.Popen[bytes]] = {}
         self._given: dict[Connection, int] = {}
-        for _ in range(size):
-            ours, theirs = Pipe()
-            self._processes[ours] = _start(theirs, file)
-            theirs.close()
-            self._given[ours] = 0
-            self._send(ours, job)
+        try:
+            for _ in range(size):
+                self._hire(file, job)
+        except BaseException:
+            self._end()  # those that have started
+            raise
+
+    def _hire(self, file: int, job: Job) -> None:
+        ours, theirs = Pipe()
+        self._processes[ours] = _start(theirs, file)
+        theirs.close()
+        self._given[ours] = 0
+        self._send(ours, job)
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +115,9 @@ class Crew:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for connection, process in self._processes.items():
             connection.close()
             process.kill()  # it has answered all that was asked, or its answers do not matter

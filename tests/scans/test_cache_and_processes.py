@@ -1,5 +1,6 @@
 """The decoded cache among real processes: killed half-way, and wanted by two at once."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,8 +87,11 @@ def _wait_until(condition, seconds: float = 60) -> None:
 
 def _written(cache: Path) -> int:
     """Bytes that a builder has written under its temporary name."""
-    sizes = [path.stat().st_size for path in cache.glob("decoded/*/images.partial")]
-    return sum(sizes)
+    written = 0
+    for path in cache.glob("decoded/*/images.partial"):
+        with contextlib.suppress(FileNotFoundError):  # it was renamed between the two looks
+            written += path.stat().st_size
+    return written
 
 
 def _helpers_of(parent: int) -> Iterator[int]:
@@ -136,8 +140,10 @@ def test_two_that_start_together_build_once(many, expected, tmp_path):
 def test_a_waiter_builds_when_the_builder_is_killed(many, expected, tmp_path):
     builder = _start(many, tmp_path)
     _wait_until(lambda: _written(tmp_path) > 0)
+    builder.send_signal(signal.SIGSTOP)  # it holds the lock and comes to no end
     waiter = _start(many, tmp_path)
-    time.sleep(0.3)
+    # It has loaded what it decodes with, and finds the lock taken; nothing tells when it tries.
+    _wait_until(lambda: "_imaging" in Path(f"/proc/{waiter.pid}/maps").read_text())
     builder.send_signal(signal.SIGKILL)
     builder.communicate()
     said = waiter.communicate(timeout=120)[0]
