@@ -51,7 +51,7 @@ def describe(experiment: Experiment) -> str:
 
 def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
     from scans import default_cache, groups_file_of, read_manifest
-    from scans.files.groups import read_groups
+    from scans.copies.grouping import read_told_groups
 
     path = experiment.data.path
     if path is None:
@@ -60,7 +60,7 @@ def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
     manifest = read_manifest(Path(path), labels=experiment.data.labels, cache=default_cache())
     groups_file = groups_file_of(manifest, experiment.data.groups)
     if groups_file is not None:
-        read_groups(groups_file, manifest.columns["file"])  # raises for a CSV that cannot be
+        read_told_groups(manifest, groups_file)  # raises for a CSV that cannot be
     unreadable = len(manifest.unreadable)
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
     images = manifest.images

@@ -14,7 +14,7 @@ from scans.files.groups import GROUPS_NAME, read_groups
 from scans.files.listing import refuse_stray_link
 from scans.manifest import Manifest
 
-__all__ = ["GROUPS_NAME", "divide", "group_images", "groups_file_of"]
+__all__ = ["GROUPS_NAME", "divide", "group_images", "groups_file_of", "read_told_groups"]
 
 
 def groups_file_of(manifest: Manifest, given: Path | None = None) -> Path | None:
@@ -29,6 +29,17 @@ def groups_file_of(manifest: Manifest, given: Path | None = None) -> Path | None
     if own.is_symlink():
         refuse_stray_link(own, manifest.root)
     return own
+
+
+def read_told_groups(manifest: Manifest, groups_file: Path) -> dict[str, str]:
+    """Read which group a CSV gives to each file of a data folder, those it can give one to.
+
+    Raises:
+        DataError: The CSV cannot be used; see `scans.files.groups.read_groups`.
+    """
+    # A file that cannot be read is of no group, but naming it is no fault of the CSV's.
+    unreadable = (one.file for one in manifest.unreadable)
+    return read_groups(groups_file, [*manifest.columns["file"], *unreadable])
 
 
 def group_images(
@@ -54,8 +65,7 @@ def group_images(
     if groups_file is None:
         return copies.groups
     files = manifest.columns["file"]
-    # A file that cannot be read is of no group, but naming it is no fault of the CSV's.
-    told = read_groups(groups_file, [*files, *(one.file for one in manifest.unreadable)])
+    told = read_told_groups(manifest, groups_file)
     named = np.array([file in told for file in files])
     pictures = int(copies.picture.max()) + 1
     settled = np.zeros(pictures, dtype=bool)

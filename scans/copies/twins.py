@@ -104,8 +104,10 @@ def pair_twins(manifest: Manifest, copies: Copies) -> TwinPairs:
                 found.label_conflicts.add(twins)
     for (a, b), similarity in zip(copies.near.tolist(), copies.similarity.tolist(), strict=True):
         for twins in _pairs(product(files[a], files[b]), similarity):
-            across = found.near_twins_across_parts if _across(twins) else None
-            (across or found.near_twins_within_parts).add(twins)
+            if _across(twins):
+                found.near_twins_across_parts.add(twins)
+            else:
+                found.near_twins_within_parts.add(twins)
             if _in_conflict(twins):
                 found.near_label_conflicts.add(twins)
     return found

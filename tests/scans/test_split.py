@@ -199,6 +199,13 @@ class TestOwnValidation:
 
 
 class TestGroupsFile:
+    def test_it_may_name_a_file_that_cannot_be_read(self, two_parts):
+        (two_parts / "Training/a/text.png").write_text("no image")
+        (two_parts / "groups.csv").write_text(
+            "file,group\nTraining/a/text.png,one\nTraining/a/000.png,one\n"
+        )
+        assert "Training/a/text.png" not in _parts(_split(two_parts))
+
     def test_a_link_out_of_the_folder_is_not_read(self, two_parts, tmp_path):
         (tmp_path / "secret").write_text("root:x:0:0")
         (two_parts / "groups.csv").symlink_to(tmp_path / "secret")
