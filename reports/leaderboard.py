@@ -1,19 +1,17 @@
 """The leaderboard: every trial as a row, the ranked ones first."""
 
 from dataclasses import dataclass, fields
-from math import inf
 from typing import Any
 
 from reports.cross_validation import CrossValidated
 from reports.evaluation import Finalist
 from reports.intervals import wilson_interval
-from reports.records import Stage, Status, TrialRecord
+from reports.ranking import Ranking, Repeats, front_of, repeats_of
+from reports.records import Status, TrialRecord
 from reports.run import Run
 
 __all__ = ["LeaderboardRow", "build_leaderboard"]
 
-# A screened backbone saw only a probe on frozen features: its figure is no rival to a trial's.
-_RANKED_STAGES = frozenset({Stage.SEARCH, Stage.FINE_TUNE, Stage.ENSEMBLE})
 _TEST_FIGURES = (
     "test_accuracy",
     "test_accuracy_clean",
@@ -36,10 +34,14 @@ class LeaderboardRow(TrialRecord):
             an exact or near twin in training or validation.
         missed_positives: Positives that were called the negative class, on all test images;
             `missed_positives_clean` on the clean ones.
-        latency_ms: Milliseconds for one image.
         cv_accuracy: Mean accuracy over the folds of cross-validation; it took no part in ranking.
         cv_accuracy_sd: Their sample standard deviation; None with fewer than two folds.
         cv_folds: Folds that finished.
+        pareto: With several objectives, whether no other trial beats it in one of them without
+            being worse in another; None with a single one.
+        repeats: Trials of its configuration that completed, where it was repeated.
+        val_accuracy_mean: Their mean validation accuracy.
+        val_accuracy_sd: Their sample standard deviation; None of a single one.
     """
 
     rank: int | None = None
@@ -50,56 +52,62 @@ class LeaderboardRow(TrialRecord):
     test_accuracy_clean: float | None = None
     missed_positives: int | None = None
     missed_positives_clean: int | None = None
-    latency_ms: float | None = None
     cv_accuracy: float | None = None
     cv_accuracy_sd: float | None = None
     cv_folds: int | None = None
+    pareto: bool | None = None
+    repeats: int | None = None
+    val_accuracy_mean: float | None = None
+    val_accuracy_sd: float | None = None
 
 
 def build_leaderboard(run: Run) -> list[LeaderboardRow]:
     """Rank a run's trials: by validation accuracy, then by validation loss.
 
-    Ranked are completed search trials, the fine-tuned winner and the ensemble. All other trials
-    follow without a rank, those that got furthest first.
+    Where the experiment's objective is the validation loss, the other way round. Ranked are
+    completed search trials that keep to the constraints, the fine-tuned winner and the ensemble.
+    All other trials follow without a rank, those that got furthest first.
     """
-    ranked = sorted(filter(_takes_part, run.records), key=_best_first)
-    others = sorted((one for one in run.records if not _takes_part(one)), key=_furthest_first)
+    ranking = Ranking.of(run.info)
+    ranked = ranking.ranked(run.records)
+    others = [record for record in run.records if not ranking.takes_part(record)]
+    others.sort(key=lambda record: (_ORDER_OF_STATUS[record.status], *ranking.key(record)))
+    ranks = {record.trial_id: rank for rank, record in enumerate(ranked, start=1)}
+    spread, front = repeats_of(run.records), _front(ranking, ranked)
     return [
-        *(_row(record, run, rank) for rank, record in enumerate(ranked, start=1)),
-        *(_row(record, run, None) for record in others),
+        LeaderboardRow(
+            **_measured(record, run),
+            rank=ranks.get(record.trial_id),
+            pareto=None if front is None else record.trial_id in front,
+            **_repeats(spread.get(record.trial_id)),
+        )
+        for record in (*ranked, *others)
     ]
 
 
-def _takes_part(record: TrialRecord) -> bool:
-    return (
-        record.stage in _RANKED_STAGES
-        and record.status is Status.COMPLETED
-        and record.val_accuracy is not None
-    )
+def _front(ranking: Ranking, ranked: list[TrialRecord]) -> frozenset[str] | None:
+    """The Pareto front; None with a single objective."""
+    several = len(ranking.objectives) > 1
+    return front_of(ranked, ranking.objectives) if several else None
 
 
-def _best_first(record: TrialRecord) -> tuple[float, float, str]:
-    # The id settles what accuracy and loss leave open, so that a rank names one row for good.
-    accuracy = -inf if record.val_accuracy is None else record.val_accuracy
-    loss = inf if record.val_loss is None else record.val_loss
-    return -accuracy, loss, record.trial_id
+def _repeats(found: Repeats | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "repeats": found.count,
+        "val_accuracy_mean": found.mean,
+        "val_accuracy_sd": found.deviation,
+    }
 
 
-def _furthest_first(record: TrialRecord) -> tuple[int, float, float, str]:
-    return (_ORDER_OF_STATUS[record.status], *_best_first(record))
-
-
-def _row(record: TrialRecord, run: Run, rank: int | None) -> LeaderboardRow:
+def _measured(record: TrialRecord, run: Run) -> dict[str, Any]:
     known = {field.name: getattr(record, field.name) for field in fields(TrialRecord)}
     finalist = run.evaluation.of(record.trial_id) if run.evaluation else None
     folded = run.cross_validation.of(record.trial_id) if run.cross_validation else None
-    return LeaderboardRow(
-        **known,
-        rank=rank,
-        **_interval(record, run.validation_images),
-        **_test_figures(finalist),
-        **_fold_figures(folded),
-    )
+    # The latency of a finalist, measured alone on its worker, takes the place of a trial's own.
+    known |= _test_figures(finalist)
+    return known | _interval(record, run.validation_images) | _fold_figures(folded)
 
 
 def _interval(record: TrialRecord, images: int | None) -> dict[str, Any]:

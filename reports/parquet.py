@@ -49,12 +49,19 @@ _FIXED_SCHEMA = pa.schema(
         ("cv_accuracy", pa.float64()),
         ("cv_accuracy_sd", pa.float64()),
         ("cv_folds", pa.int64()),
+        ("pareto", pa.bool_()),
+        ("feasible", pa.bool_()),
+        ("repeats", pa.int64()),
+        ("val_accuracy_mean", pa.float64()),
+        ("val_accuracy_sd", pa.float64()),
+        ("val_missed_positives", pa.int64()),
         ("parameters", pa.int64()),
         ("latency_ms", pa.float64()),
         ("epochs", pa.int64()),
         ("epochs_allowed", pa.int64()),
         ("kept_epoch", pa.int64()),
         ("seconds", pa.float64()),
+        ("held_seconds", pa.float64()),
         ("seed", pa.int64()),
         ("image_size", pa.int64()),
         ("data_fingerprint", pa.string()),
@@ -69,7 +76,10 @@ _FIXED_SCHEMA = pa.schema(
     ]
 )
 # Columns that files written before them lack.
-_ADDED = frozenset({"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds"})
+_ADDED = frozenset(
+    {"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "pareto", "feasible"}
+    | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
+)
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
 
 _AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"

@@ -71,6 +71,11 @@ class TrialRecord:
         seconds: Wall time of training.
         image_size: Side of the square images, in pixels.
         parameters: Number of the network's weights.
+        val_missed_positives: Positives of the validation part that were called the negative
+            class, where the search asked for it.
+        latency_ms: Milliseconds for one image, where it was measured.
+        feasible: Whether it keeps to all constraints; None where there are none.
+        held_seconds: Wall time that a worker was held for it.
         started_at: ISO 8601 time, UTC unless it says otherwise; so is `finished_at`.
         error: What went wrong, in one line, for a failed trial.
         runtime: Threads, precision and determinism it was trained under.
@@ -109,6 +114,10 @@ class TrialRecord:
     synthetic: bool
     image_size: int
     parameters: int | None = None
+    val_missed_positives: int | None = None
+    latency_ms: float | None = None
+    feasible: bool | None = None
+    held_seconds: float | None = None
     started_at: str
     finished_at: str
     error: str | None = None

@@ -11,7 +11,8 @@ __all__ = ["select_rows"]
 
 _MORE_IS_BETTER = frozenset(
     {"val_accuracy", "val_accuracy_low", "val_accuracy_high", "test_accuracy"}
-    | {"test_accuracy_clean", "cv_accuracy", "cv_folds"}
+    | {"test_accuracy_clean", "cv_accuracy", "cv_folds", "pareto", "feasible"}
+    | {"repeats", "val_accuracy_mean"}
 )
 
 

@@ -8,6 +8,7 @@ from reports.cleanness import cleanness_sentences
 from reports.evaluation import Finalist
 from reports.facts import Fact, effort, quality
 from reports.leaderboard import LeaderboardRow
+from reports.ranking import Ranking
 from reports.records import Stage
 from reports.run import Run
 from reports.wording import (
@@ -57,7 +58,7 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
         )
     tested = run.evaluation.of(winner.trial_id) if run.evaluation else None
     return Summary(
-        headline=f"{_name(winner)} is the best of {_trials(rows)} by validation accuracy.",
+        headline=f"{_name(winner)} is the best of {_trials(rows)} by {Ranking.of(run.info).score}.",
         winner=winner,
         facts=(*quality(run, winner, tested), *effort(run, rows)),
         sentences=_sentences(run, rows, winner, tested),

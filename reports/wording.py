@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from reports.leaderboard import LeaderboardRow
 from reports.records import Origin, Stage, TrialRecord
 
 __all__ = [
@@ -122,17 +123,25 @@ def has_random_weights(record: TrialRecord) -> bool:
     return record.weights == "random"
 
 
-def marks(record: TrialRecord) -> tuple[str, ...]:
-    """What must be said beside a model's name wherever it is shown."""
+def marks(row: LeaderboardRow) -> tuple[str, ...]:
+    """What must be said beside a model's name wherever its row is shown."""
     marked = (
-        ("paper", record.origin is Origin.PAPER),
-        ("fine-tuned", record.stage is Stage.FINE_TUNE),
-        ("ensemble", record.stage is Stage.ENSEMBLE),
-        ("screened", record.stage is Stage.SCREEN),
-        ("repeat", record.origin is Origin.REPEAT),
-        ("random weights", has_random_weights(record)),
+        ("paper", row.origin is Origin.PAPER),
+        ("fine-tuned", row.stage is Stage.FINE_TUNE),
+        ("ensemble", row.stage is Stage.ENSEMBLE),
+        ("screened", row.stage is Stage.SCREEN),
+        ("repeat", row.origin is Origin.REPEAT),
+        ("warm start", row.origin is Origin.WARM_START),
+        ("Pareto front", row.pareto is True),
+        ("breaks a constraint", row.feasible is False),
+        (f"mean of {row.repeats}: {_seeds(row)} %", (row.repeats or 0) > 1),
+        ("random weights", has_random_weights(row)),
     )
     return tuple(mark for mark, holds in marked if holds)
+
+
+def _seeds(row: LeaderboardRow) -> str:
+    return spread(row.val_accuracy_mean, row.val_accuracy_sd)
 
 
 def notes(records: Iterable[TrialRecord]) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from search.objective import Aim, Constraint, Figure
+
 __all__ = [
     "Data",
     "Experiment",
@@ -103,21 +105,29 @@ class TransferSettings(_Section):
 class SearchSettings(_Section):
     """How many trials, chosen by what, stopped by what.
 
-    At least one of `trials` and `time_budget` must be set. `time_budget` is in seconds and covers
-    the whole run, the final stages included.
+    At least one of `trials`, `time_budget`, `worker_hours` and `gpu_hours` must be set, and the
+    first that is used up ends the search. `time_budget` is in seconds; hours are those that trials
+    and final stages hold workers or GPUs, all sittings of a run together. Each covers the whole
+    run, the final stages included.
+
+    `objective` is one figure or a list of several; with several no trial is stopped early, for
+    the rest of a trial may still be the best in another figure. `constraints` are texts such as
+    `parameters <= 5e6`. `warm_start` names finished runs over the same space. With `repeats` each
+    configuration that completed is trained so many times, each time with another seed.
     """
 
     sampler: Literal["tpe", "random"] = "tpe"
     scheduler: Literal["asha", "none"] = "asha"
-    objective: Literal["val_accuracy"] = "val_accuracy"
+    objective: Figure | tuple[Figure, ...] = "val_accuracy"
     constraints: tuple[str, ...] = ()
     trials: int | None = Field(default=60, ge=1)
     time_budget: float | None = None
+    worker_hours: float | None = Field(default=None, gt=0)
     gpu_hours: float | None = Field(default=None, gt=0)
     max_cost: float | None = Field(default=None, gt=0)
     papers: bool = True
-    warm_start: tuple[str, ...] = ()
-    repeats: int = Field(default=1, ge=1)
+    warm_start: tuple[Path, ...] = ()
+    repeats: int = Field(default=1, ge=1, le=100)
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @field_validator("time_budget", mode="before")
@@ -125,15 +135,42 @@ class SearchSettings(_Section):
     def _duration(cls, value: Any) -> Any:
         return None if value is None else seconds_of(value)
 
+    @field_validator("objective")
+    @classmethod
+    def _each_once(cls, value: Figure | tuple[Figure, ...]) -> Figure | tuple[Figure, ...]:
+        if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
+            raise ValueError(f"name at least one objective, and each once; received {list(value)}")
+        return value
+
+    @field_validator("constraints")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            Constraint.parse(text)
+        return value
+
+    @field_validator("warm_start", mode="before")
+    @classmethod
+    def _absolute_runs(cls, value: Any) -> Any:
+        runs = value if isinstance(value, list | tuple) else [value]
+        return tuple(Path(run).expanduser().absolute() for run in runs)
+
     @model_validator(mode="after")
     def _bounded_and_built(self) -> SearchSettings:
-        if self.trials is None and self.time_budget is None:
-            raise ValueError("a search needs an end: set `search.trials` or `search.time_budget`")
-        unbuilt = {"constraints": (), "gpu_hours": None, "max_cost": None}
-        for name, neutral in {**unbuilt, "warm_start": (), "repeats": 1}.items():
-            if getattr(self, name) != neutral:
-                raise ValueError(f"`search.{name}` is not available yet; leave it at {neutral!r}")
+        if not any((self.trials, self.time_budget, self.worker_hours, self.gpu_hours)):
+            raise ValueError(
+                "a search needs an end: set `search.trials`, `search.time_budget`, "
+                "`search.worker_hours` or `search.gpu_hours`"
+            )
+        if self.max_cost is not None:
+            raise ValueError("`search.max_cost` is not available yet; leave it at None")
         return self
+
+    @property
+    def aim(self) -> Aim:
+        """The objectives and constraints."""
+        named = (self.objective,) if isinstance(self.objective, str) else self.objective
+        return Aim(named, tuple(Constraint.parse(text) for text in self.constraints))
 
 
 class Resources(_Section):

@@ -25,7 +25,14 @@ __all__ = ["DEMO", "load_experiment", "parse_experiment", "resume_experiment"]
 DEMO = "demo.yaml"
 """The experiment that runs when none is named; it is package data of this room."""
 
-_MAY_CHANGE = ("search.trials", "search.time_budget", "resources.workers", "data.path")
+_MAY_CHANGE = (
+    "search.trials",
+    "search.time_budget",
+    "search.worker_hours",
+    "search.gpu_hours",
+    "resources.workers",
+    "data.path",
+)
 
 _LARGEST_FILE = 1_000_000  # bytes; an experiment is a page of text
 

@@ -63,3 +63,53 @@ def test_what_is_left_is_never_negative_and_leaves_room_for_later_stages(seconds
     assert tune is not None
     assert cross is not None
     assert 0 <= search <= tune <= cross <= seconds
+
+
+def test_worker_hours_run_out_faster_the_more_workers_are_held():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=None, worker_hours=1.0, clock=clock)
+    assert budget.search_seconds_left() == pytest.approx(0.88 * 3600)
+    for name in "abcd":
+        budget.held.hold(name)
+    clock.now = 300.0
+    assert budget.search_seconds_left() == pytest.approx((0.88 * 3600 - 1200) / 4)
+
+
+def test_gpu_hours_count_the_gpus_of_each_worker():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=None, gpu_hours=1.0, clock=clock)
+    assert budget.search_seconds_left() is None
+    budget.workers_have(0.5)
+    budget.held.hold("a")
+    clock.now = 100.0
+    assert budget.search_seconds_left() == pytest.approx((0.88 * 3600 - 50) / 0.5)
+
+
+def test_the_first_budget_that_is_used_up_ends_the_search():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=3600.0, worker_hours=10.0, clock=clock)
+    assert budget.search_seconds_left() == pytest.approx(0.88 * 3600)
+    budget.held.take_over(10 * 3600.0)
+    assert budget.search_seconds_left() == 0.0
+    assert not budget.allows_another_trial(0)
+
+
+def test_a_stopped_search_starts_nothing_and_leaves_the_final_stages_their_time():
+    budget = Budget(trials=10, seconds=3600.0, clock=Clock())
+    budget.stop()
+    assert budget.stopped
+    assert budget.search_seconds_left() == 0.0
+    assert not budget.allows_another_trial(0)
+    assert budget.fine_tune_seconds_left() == pytest.approx(3456.0)
+    without_time = Budget(trials=10, seconds=None)
+    without_time.stop()
+    assert not without_time.allows_another_trial(0)
+    assert without_time.fine_tune_seconds_left() is None
+
+
+def test_a_trial_that_could_not_end_its_first_epoch_is_not_begun():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=1200.0, clock=clock)
+    clock.now = 1050.0
+    assert budget.allows_another_trial(0, needs=5.0)
+    assert not budget.allows_another_trial(0, needs=10.0)
