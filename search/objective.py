@@ -97,7 +97,7 @@ class Aim:
         The first objective that is known after each epoch; validation accuracy if there is none.
         """
         for name in self.objectives:
-            if name == "val_accuracy" or name == "val_loss":  # noqa: PLR1714 - a type narrows so
+            if name == "val_accuracy" or name == "val_loss":
                 return name
         return "val_accuracy"
 
