@@ -38,6 +38,7 @@ _FIXED_SCHEMA = pa.schema(
         ("weights", pa.string()),
         ("status", pa.string()),
         ("stop_reason", pa.string()),
+        ("stop_detail", pa.string()),
         ("val_accuracy", pa.float64()),
         ("val_accuracy_low", pa.float64()),
         ("val_accuracy_high", pa.float64()),
@@ -79,6 +80,7 @@ _FIXED_SCHEMA = pa.schema(
 _ADDED = frozenset(
     {"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "pareto", "feasible"}
     | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
+    | {"stop_detail"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
 

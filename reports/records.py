@@ -63,6 +63,7 @@ class TrialRecord:
         backbone: Name of the pretrained backbone; None for the custom families.
         weights: Where a backbone's weights came from: none, imagenet, random, or a folder.
         stop_reason: Why it ended: finished, early_stopping, stopped, an error's name.
+        stop_detail: The reason in words, where there is more to say than its name.
         hyperparameters: The active hyperparameters by their full names.
         val_accuracy: Validation accuracy of the kept epoch, 0 to 1 inclusive.
         val_loss: Validation loss of the kept epoch.
@@ -102,6 +103,7 @@ class TrialRecord:
     weights: str = "none"
     status: Status
     stop_reason: str | None = None
+    stop_detail: str | None = None
     hyperparameters: dict[str, Value]
     seed: int
     val_accuracy: float | None = None

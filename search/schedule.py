@@ -10,8 +10,8 @@ rungs: grace / (2 e) of them past the rung after e epochs. Here that share holds
 so that of the trials that get past one epoch (e - 1) / e get past the next. A trial goes on after
 epoch e if it is among the best S(e) N + 1 of the N trials that had come to the grace by then, those
 stopped on the way counting as worse. The one more is for small searches, whose early ranking says
-little; in large ones it vanishes. (To take (e - 1) / e of those that reached an epoch, rung by rung,
-stops far fewer than that: what was let through while little was known fills the lower places of all
+little; in large ones it vanishes. (To take (e - 1) / e of those that reached an epoch, rung by
+rung, stops far fewer: what was let through while little was known fills the lower places of all
 later rungs, and rounding keeps everybody where few have come.)
 
 The grace is 20 % of the epochs that a trial is allowed, rounded up; nothing is stopped before it.

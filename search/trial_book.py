@@ -7,6 +7,7 @@ when its line stands in trials.jsonl; only then is Optuna told.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -50,6 +51,8 @@ class _Running:
     assignment: Assignment
     started_at: str
     epochs: list[EpochRecord] = field(default_factory=list)
+    best: float = -math.inf
+    stop_detail: str | None = None
 
 
 def best_epoch(epochs: list[EpochRecord]) -> EpochRecord:
@@ -106,6 +109,11 @@ class TrialBook:
         return len(self._running)
 
     @property
+    def interrupted(self) -> dict[str, int]:
+        """Trials of an earlier sitting that start again, with the epochs each is allowed."""
+        return {one.trial_id: self._plan.experiment.epochs for one in self._again}
+
+    @property
     def exhausted(self) -> bool:
         """Whether no further trial may start."""
         return not self._budget.allows_another_trial(len(self.records) + self.running)
@@ -131,9 +139,13 @@ class TrialBook:
         running.epochs.append(epoch)
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
         number = running.assignment.suggestion.number
-        best = max(known["val_accuracy"] for known in running.epochs)
-        self._study.report(number, epoch["epoch"], best)
+        running.best = max(running.best, epoch["val_accuracy"])
+        self._study.report(number, epoch["epoch"], running.best)
         self._display.epoch(trial_id, epoch, self._plan.experiment.epochs)
+
+    def note_stop(self, trial_id: str, reason: str) -> None:
+        """Notes in words why the scheduler stops a running trial, for its record."""
+        self._running[trial_id].stop_detail = reason
 
     def end(self, trial_id: str, outcome: Outcome | None) -> TrialRecord:
         """Records the end of a trial; no outcome means that the scheduler stopped it."""
@@ -186,6 +198,7 @@ class TrialBook:
             running,
             status=Status.PRUNED,
             stop_reason="scheduler",
+            stop_detail=running.stop_detail,
             val_accuracy=kept["val_accuracy"],
             val_loss=kept["val_loss"],
             epochs=len(running.epochs),

@@ -17,20 +17,16 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from neurosweep.errors import WorkerLostError
+from search.rung_scheduler import RungScheduler
+from search.schedule import Rungs
 from search.trial_book import Outcome, TrialBook
-from search.worker import FINAL, PROGRESS, SCORE, TrialWorker, WorkerSettings
+from search.worker import FINAL, SCORE, TrialWorker, WorkerSettings
 
-__all__ = ["run_trials", "scheduler_of"]
-
-_ASHA_GRACE_PERCENT = 20
-"""A trial is not stopped before this share of its allowed epochs, in percent."""
-
-_ASHA_REDUCTION = 2
-"""At each rung (20, 40 and 80 percent) the better half goes on."""
+__all__ = ["run_trials"]
 
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our books replace Tune's CSV, JSON, TensorBoard
@@ -41,32 +37,13 @@ _TUNE_ENVIRONMENT = {
 }
 
 
-def scheduler_of(name: str) -> TrialScheduler:
-    """Returns ASHA over the percent of a trial's allowed epochs, or no scheduler.
-
-    Args:
-        name: `asha` or `none`.
-    """
-    if name == "none":
-        return FIFOScheduler()
-    return AsyncHyperBandScheduler(
-        time_attr=PROGRESS,
-        metric=SCORE,
-        mode="max",
-        grace_period=_ASHA_GRACE_PERCENT,
-        reduction_factor=_ASHA_REDUCTION,
-        max_t=100,
-        stop_last_trials=False,  # a trial ends by its own last epoch, with its result
-    )
-
-
 def run_trials(
     book: TrialBook,
     settings: WorkerSettings,
     *,
     workers: int,
     resources: dict[str, float],
-    scheduler: str,
+    rungs: Rungs | None,
 ) -> None:
     """Runs trials on workers until the books are exhausted.
 
@@ -75,7 +52,7 @@ def run_trials(
         settings: What all workers are made with.
         workers: Trials at once.
         resources: What one trial gets, as Ray names it: CPU and GPU.
-        scheduler: `asha` or `none`.
+        rungs: Stops trials early; None lets each train to its end.
     """
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
@@ -88,7 +65,7 @@ def run_trials(
             tune.with_resources(worker, resources),
             tune_config=tune.TuneConfig(
                 search_alg=BookSearcher(book, workers, callback),
-                scheduler=scheduler_of(scheduler),
+                scheduler=FIFOScheduler() if rungs is None else RungScheduler(rungs, book),
                 num_samples=-1,  # the searcher says when it is over
                 reuse_actors=True,
             ),

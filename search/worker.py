@@ -23,7 +23,7 @@ from trainables import EpochRecord, Recipe, Runtime
 __all__ = ["FINAL", "PROGRESS", "SCORE", "StageWorker", "TrialWorker", "WorkerSettings"]
 
 SCORE, PROGRESS, FINAL = "score", "progress", "final"
-"""Keys of a result: the score ASHA compares, the percent of the allowed epochs, the outcome.
+"""Keys of a result: the score the scheduler compares, the epochs trained, the outcome.
 
 The score is the best validation accuracy so far, not the last: it is what the trial would be
 worth if it ended here, and early epochs with batch norm jump up and down.
@@ -99,12 +99,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         return bool(time.monotonic() + self._last_epoch["seconds"] / 2 < self._deadline)
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
-        allowed = int(self._assignment["recipe"]["epochs"])
-        result = {SCORE: self._best, "epoch": dict(record)}
-        if record["epoch"] < allowed:
-            # Without progress ASHA looks away: a trial that has had all its epochs is complete.
-            result[PROGRESS] = 100 * record["epoch"] // allowed
-        return result
+        return {SCORE: self._best, PROGRESS: record["epoch"], "epoch": dict(record)}
 
 
 def _light(result: Any) -> dict[str, Any]:

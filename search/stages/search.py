@@ -5,6 +5,8 @@ from __future__ import annotations
 import spaces
 from neurosweep.errors import NoTrialSucceededError
 from reports import Status, TrialRecord
+from search.past_epochs import recall
+from search.schedule import Rungs
 from search.stages.context import Run
 from search.study import Study
 from search.trial_book import TrialBook
@@ -44,6 +46,9 @@ def search(run: Run) -> list[TrialRecord]:
             spaces.paper_configurations(space, run.plan.task, experiment.space_families())
         )
     book.resume(run.records)
+    rungs = Rungs() if experiment.search.scheduler == "asha" else None
+    if rungs is not None:
+        recall(rungs, run.directory, book.records, book.interrupted)
     if not book.exhausted:
         with run.display.searching():
             run_trials(
@@ -51,7 +56,7 @@ def search(run: Run) -> list[TrialRecord]:
                 WorkerSettings(source=run.source, runtime=run.runtime),
                 workers=run.workers,
                 resources=dict(run.resources),
-                scheduler=experiment.search.scheduler,
+                rungs=rungs,
             )
     if not any(record.status == Status.COMPLETED for record in book.records):
         raise NoTrialSucceededError(_explain(book.records))

@@ -27,6 +27,7 @@ RECORDS = st.builds(
     weights=_TEXT,
     status=st.sampled_from(Status),
     stop_reason=st.none() | _TEXT,
+    stop_detail=st.none() | _TEXT,
     hyperparameters=st.dictionaries(_TEXT, _VALUE, max_size=5),
     seed=_COUNT,
     val_accuracy=st.none() | st.floats(min_value=0, max_value=1),

@@ -42,8 +42,11 @@ def test_a_trial_stopped_by_the_scheduler_is_pruned_with_its_best_epoch(run):
     name = ours.next_assignment().trial_id
     for number, accuracy in ((1, 0.3), (2, 0.6), (3, 0.4)):
         ours.note_epoch(name, epoch(number, accuracy))
+    ours.note_stop(name, "0.6 after epoch 3 is not among the best 2 of 4")
     record = ours.end(name, None)
     assert (record.status, record.stop_reason) == (Status.PRUNED, "scheduler")
+    assert record.stop_detail == "0.6 after epoch 3 is not among the best 2 of 4"
+    assert lines(run) == [record]
     assert (record.val_accuracy, record.kept_epoch, record.epochs) == (0.6, 2, 3)
     recipe = json.loads((run.path / "trials" / name / "record.json").read_text())["recipe"]
     assert recipe["stop_epoch"] == 3

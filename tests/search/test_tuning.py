@@ -10,7 +10,8 @@ from ray import tune
 
 import search.tuning as tuning
 from neurosweep.errors import NeurosweepError
-from search.tuning import BookCallback, BookSearcher, run_trials, scheduler_of
+from search.schedule import Rungs
+from search.tuning import BookCallback, BookSearcher, run_trials
 from search.worker import FINAL, PROGRESS, SCORE
 
 
@@ -28,7 +29,7 @@ class Trainable(tune.Trainable):
         self._epoch += 1
         if self._epoch <= 3:
             epoch = {"epoch": self._epoch}
-            return {SCORE: 0.5, PROGRESS: 20 * self._epoch, "epoch": epoch}
+            return {SCORE: 0.5, PROGRESS: self._epoch, "epoch": epoch}
         return {"done": True, FINAL: {"failure": {"kind": "K", "message": "m"}}}
 
 
@@ -37,7 +38,7 @@ class Book:
 
     def __init__(self, breaks_in=""):
         self.breaks_in = breaks_in
-        self.given, self.ended, self.epochs = 0, [], 0
+        self.given, self.ended, self.epochs, self.stops = 0, [], 0, {}
 
     @property
     def running(self):
@@ -51,11 +52,15 @@ class Book:
         self._break("next_assignment")
         self.given += 1
         name = f"t{self.given:04d}"
-        return SimpleNamespace(to_dict=lambda: {"trial_id": name})
+        assignment = {"trial_id": name, "recipe": {"epochs": 5}}
+        return SimpleNamespace(to_dict=lambda: assignment)
 
     def note_epoch(self, name, epoch):
         self._break("note_epoch")
         self.epochs += 1
+
+    def note_stop(self, name, reason):
+        self.stops[name] = reason
 
     def end(self, name, outcome):
         self._break("end")
@@ -83,10 +88,10 @@ def local_ray():
     ray.shutdown()
 
 
-def run(book, monkeypatch):
+def run(book, monkeypatch, rungs=None):
     monkeypatch.setattr(tuning, "TrialWorker", Trainable)
     resources = {"CPU": 1.0, "GPU": 0.0}
-    run_trials(book, None, workers=2, resources=resources, scheduler="asha")
+    run_trials(book, None, workers=2, resources=resources, rungs=rungs or Rungs())
 
 
 def test_all_trials_run_and_end(local_ray, monkeypatch):
@@ -94,6 +99,21 @@ def test_all_trials_run_and_end(local_ray, monkeypatch):
     run(book, monkeypatch)
     assert sorted(name for name, _ in book.ended) == ["t0001", "t0002", "t0003", "t0004"]
     assert book.epochs == 12
+
+
+def test_a_trial_among_the_worst_is_stopped_at_its_first_rung_and_the_book_knows_why(
+    local_ray, monkeypatch
+):
+    rungs = Rungs()
+    for number in range(20):
+        rungs.resume(f"earlier{number}", 5, [(1, 0.9)])
+    book = Book()
+    run(book, monkeypatch, rungs)
+    assert sorted(book.ended) == [(f"t000{n}", False) for n in (1, 2, 3, 4)]
+    assert book.epochs == 4
+    assert {reason.partition(" is not")[0] for reason in book.stops.values()} == {
+        "0.5 after epoch 1"
+    }
 
 
 @pytest.mark.parametrize("where", ["next_assignment", "note_epoch", "end"])
@@ -109,21 +129,7 @@ def test_what_the_books_raise_comes_out_as_it_was_and_ends_the_search(
 def test_the_searcher_waits_while_all_workers_are_busy():
     book = Book()
     searcher = BookSearcher(book, 1, BookCallback(book))
-    assert searcher.suggest("a") == {"assignment": {"trial_id": "t0001"}}
+    assert searcher.suggest("a") == {"assignment": {"trial_id": "t0001", "recipe": {"epochs": 5}}}
     assert searcher.suggest("b") is None
     book.given = 4
     assert searcher.suggest("c") == "FINISHED"
-
-
-def test_asha_looks_at_the_share_of_epochs_and_never_stops_a_last_one():
-    scheduler = scheduler_of("asha")
-    trials = [SimpleNamespace(trial_id=str(number)) for number in range(8)]
-    for trial in trials:
-        scheduler.on_trial_add(None, trial)
-    for trial in trials[:4]:
-        assert scheduler.on_trial_result(None, trial, {SCORE: 0.9, PROGRESS: 20}) == "CONTINUE"
-    worse = {SCORE: 0.1, PROGRESS: 19}
-    assert scheduler.on_trial_result(None, trials[4], worse) == "CONTINUE"
-    assert scheduler.on_trial_result(None, trials[4], {**worse, PROGRESS: 21}) == "STOP"
-    assert scheduler.on_trial_result(None, trials[5], {SCORE: 0.1}) == "CONTINUE"
-    assert type(scheduler_of("none")).__name__ == "FIFOScheduler"

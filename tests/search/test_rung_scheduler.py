@@ -1,0 +1,56 @@
+"""Our rule as Tune's scheduler, on the scheduler's real interface and on a real search."""
+
+import pickle
+from types import SimpleNamespace
+
+from search.rung_scheduler import RungScheduler
+from search.schedule import Rungs
+from search.worker import PROGRESS, SCORE
+
+
+class Book:
+    """Remembers why trials were stopped."""
+
+    def __init__(self):
+        self.stops = {}
+
+    def note_stop(self, trial_id, reason):
+        self.stops[trial_id] = reason
+
+
+def trial(number, epochs=10):
+    name = f"t{number:04d}"
+    return SimpleNamespace(
+        trial_id=f"tune-{number}",
+        config={"assignment": {"trial_id": name, "recipe": {"epochs": epochs}}},
+    )
+
+
+def told(scheduler, number, epoch, score):
+    return scheduler.on_trial_result(None, trial(number), {SCORE: score, PROGRESS: epoch})
+
+
+def test_a_trial_is_stopped_with_its_reason_in_the_book_under_its_own_name():
+    book, rungs = Book(), Rungs()
+    scheduler = RungScheduler(rungs, book)
+    for number in range(10):
+        assert told(scheduler, number, 2, 0.9) == "CONTINUE"
+    assert told(scheduler, 10, 1, 0.1) == "CONTINUE"
+    assert told(scheduler, 10, 2, 0.1) == "STOP"
+    assert book.stops == {"t0010": "0.1 after epoch 2 is not among the best 7 of 11"}
+    assert told(scheduler, 11, 10, 0.1) == "CONTINUE"  # its last epoch ends it in order
+
+
+def test_an_outcome_is_no_epoch_and_ended_trials_are_let_go():
+    rungs = Rungs()
+    scheduler = RungScheduler(rungs, Book())
+    for number in range(2):
+        told(scheduler, number, 1, 0.5)
+    assert scheduler.on_trial_result(None, trial(0), {"done": True}) == "CONTINUE"
+    scheduler.on_trial_complete(None, trial(0), {})
+    scheduler.on_trial_error(None, trial(1))
+    assert not rungs._running
+
+
+def test_tune_may_pickle_it_without_the_books():
+    assert pickle.loads(pickle.dumps(RungScheduler(Rungs(), Book()))).__dict__ == {}  # noqa: S301
