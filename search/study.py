@@ -1,197 +1,322 @@
-"""The core of the search: asks Optuna for configurations and tells it how they did.
+"""The core of the search: proposes configurations and learns how they did.
 
 No Ray, no clock, no TensorFlow model: an adapter drives it. Every suggestion and every result is
-in the journal before the method that made it returns.
+in the journal before the method that made it returns; what to propose is thought out in memory,
+by `search.sampling`, at a cost that does not grow with the history.
 
 What Optuna learns: a trial that ran to its own end is COMPLETE with the score of its kept epoch;
 one that the scheduler stopped is PRUNED with all its intermediate values, the stopping step
-included; one that crashed or diverged is FAIL with its reason. Nothing stays RUNNING, except
-where this process is killed; those are taken up again by `interrupted`.
+included; one that crashed or diverged is FAIL with its reason, and the sampler stays away from
+its like. Nothing stays RUNNING, except where this process is killed; those are taken up again by
+`interrupted`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import Trial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 import spaces
+from reports import Status
+from search.known_trial import KnownTrial
+from search.sampling import Ending, Proposer, Sampler, Seen, key_of
+from search.study_journal import JournalStudy, open_journal
+from search.suggestion import Suggestion, suggestion_of, trial_id_of, trial_seed
 from spaces.bridge import CONFIGURATION_ATTRIBUTE
 
-__all__ = ["Study", "Suggestion", "trial_id_of", "trial_seed"]
+__all__ = ["Ending", "KnownTrial", "Study", "Suggestion", "trial_id_of", "trial_seed"]
 
 _STUDY_NAME = "search"
 
-
-def trial_id_of(number: int) -> str:
-    """Returns a trial's name in files and tables, such as t0007 for number 7."""
-    return f"t{number:04d}"
+_LEARNED_NAME = "learned"
+"""Study of the same journal that holds trials of other runs: they take no number of ours."""
 
 
-def trial_seed(seed: int, number: int) -> int:
-    """Returns the training seed of trial `number`, in [0, 2**31), fixed by the search's seed."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+@dataclass
+class _Running:
+    """What is known of a trial between its suggestion and its end."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Suggestion:
-    """A configuration to train, with the number it has in the study.
-
-    Attributes:
-        number: The trial's number, from 0.
-        configuration: The flat mapping of active hyperparameters.
-        origin: `paper` or `sampler`.
-        note: What the configuration is, where it has a name of its own, else "".
-    """
-
-    number: int
-    configuration: dict[str, spaces.Value]
-    origin: str
-    note: str
-
-    @property
-    def trial_id(self) -> str:
-        """The trial's name in files and tables."""
-        return trial_id_of(self.number)
+    key: str
+    params: Mapping[str, Any]
+    scores: dict[int, float] = field(default_factory=dict)
+    problem: str = ""  # a score that is no number
 
 
 class Study:
-    """An Optuna study in a journal file, over one declared space."""
+    """A search over one declared space, recorded in an Optuna journal.
 
-    def __init__(self, journal: Path, space: Any, *, sampler: str, seed: int) -> None:
+    A configuration that was handed out, enqueued or learned is not handed out again, except by
+    `repeat`. Configurations are equal if all their active hyperparameters are.
+    """
+
+    def __init__(
+        self,
+        journal: Path,
+        space: Any,
+        *,
+        sampler: str,
+        seed: int,
+        directions: Sequence[str] = ("maximize",),
+    ) -> None:
         """Opens the journal, or begins it.
 
         Args:
             journal: The journal file; the caller holds the run's lock and has cut a torn line.
             space: A space as `spaces.declare_space` returns it.
             sampler: `tpe` or `random`.
-            seed: Seed of the sampler, at least 0.
+            seed: Seed of the sampler, at least 0. With the number of trials in the journal it
+                fixes what is proposed for the same sequence of calls.
+            directions: `maximize` or `minimize`, one per objective.
         """
         self._space = space
-        # The run's own lock is held, so a lock file of the journal can only be a dead process's.
-        Path(f"{journal}.lock").unlink(missing_ok=True)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            study_name=_STUDY_NAME,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=optuna.pruners.NopPruner(),  # Tune's scheduler stops trials
+        self._objectives = len(directions)
+        storage = open_journal(journal)
+        self._journal = JournalStudy(storage, _STUDY_NAME, directions)
+        self._learned = JournalStudy(storage, _LEARNED_NAME, directions)
+        trials = self._journal.trials()
+        seed += len(trials)
+        self._sampler = Sampler(
+            spaces.distribution_groups(space),
+            modelled=sampler == "tpe",
+            seed=seed,
+            signs=[1 if direction == "maximize" else -1 for direction in directions],
         )
-        known = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = _sampler(sampler, seed + known)
-        self._running: dict[int, Trial] = {}
+        self._seen = Seen(space, seed=seed)
+        self._proposer = Proposer(space, self._sampler, self._seen)
+        self._notes: set[str] = set()
+        self._sources: set[str] = set()
+        self._waiting: deque[int] = deque()
+        self._repeats: deque[int] = deque()
+        self._running: dict[int, _Running] = {}
+        self._left: dict[int, _Running] = {}  # running when an earlier driver was killed
+        for frozen in self._learned.trials():
+            attributes, ending = frozen.user_attrs, self._learned.ending_of(frozen)
+            self._sources.add(attributes["source"])
+            self._take_in(attributes[CONFIGURATION_ATTRIBUTE], frozen.params, ending)
+        for frozen in trials:
+            self._resume(frozen)
 
-    def enqueue(self, configurations: Iterable[tuple[str, Mapping[str, spaces.Value]]]) -> None:
+    def enqueue(
+        self,
+        configurations: Iterable[tuple[str, Mapping[str, spaces.Value]]],
+        origin: str = "paper",
+    ) -> None:
         """Puts named configurations before everything the sampler proposes, once per study.
 
         Those that are in the study already, by name, are not put again: a driver may have been
-        killed between two of them.
-        """
-        known = {trial.user_attrs.get("note") for trial in self._study.get_trials(deepcopy=False)}
-        for note, configuration in configurations:
-            if note in known:
-                continue
-            self._study.enqueue_trial(
-                spaces.optuna_params(configuration, self._space),
-                user_attrs={"origin": "paper", "note": note},
-            )
+        killed between two of them. Nor is a configuration that is known, under whatever name.
 
-    def ask(self) -> Suggestion:
-        """Returns the next configuration: an enqueued one first, else the sampler's."""
-        trial = self._study.ask()
-        configuration = spaces.suggest(trial, self._space)
-        attributes = trial.user_attrs
-        origin = str(attributes.get("origin", "sampler"))
-        self._running[trial.number] = trial
-        return Suggestion(
-            number=trial.number,
-            configuration=configuration,
-            origin=origin,
-            note=str(attributes.get("note", "")),
-        )
+        Raises:
+            SpaceError: One is not a configuration of the space.
+        """
+        for note, given in configurations:
+            params, configuration = self._canonical(given)
+            key = key_of(configuration)
+            if note in self._notes or key in self._seen:
+                continue
+            number = self._add(TrialState.WAITING, params, configuration, origin, note=note)
+            self._waiting.append(number)
+            self._notes.add(note)
+            self._seen.add(key)
+
+    def learn(self, known: Iterable[KnownTrial]) -> None:
+        """Takes in trials of other runs: the sampler knows them, and does not propose them again.
+
+        They are kept in a study of their own in the same journal, so a resumed search needs the
+        other runs no more, and they have no number here. A source is learned from once. What is
+        enqueued already is still handed out: learn first.
+
+        Raises:
+            SpaceError: One is not a configuration of the space.
+        """
+        for trial in known:
+            if trial.source in self._sources:
+                continue
+            params, configuration = self._canonical(trial.configuration)
+            ending = trial.ending.checked(self._objectives)
+            self._learned.add_ended(
+                ending,
+                params,
+                self._sampler.distributions(params),
+                {CONFIGURATION_ATTRIBUTE: configuration, "source": trial.source},
+            )
+            self._sources.add(trial.source)
+            self._take_in(configuration, params, ending)
+
+    def ask(self) -> Suggestion | None:
+        """Returns the next configuration: a repeat, else an enqueued one, else the sampler's.
+
+        None if every configuration of a finite space has been handed out, enqueued or learned.
+        """
+        if self._repeats:
+            return self._again(self._repeats.popleft())
+        if self._waiting:
+            number = self._waiting.popleft()
+            self._journal.start(number)
+            return self._begin(number)
+        fresh = self._proposer.fresh()
+        if fresh is None:
+            return None
+        params, configuration = fresh
+        self._seen.add(key_of(configuration))
+        return self._begin(self._add(TrialState.RUNNING, params, configuration, "sampler"))
+
+    def repeat(self, number: int) -> None:
+        """Has the next `ask` hand out trial `number`'s configuration again, under a new number.
+
+        The wish itself is in memory alone: a driver that is killed before the next `ask` has to
+        make it again.
+
+        Raises:
+            KeyError: if there is no such trial.
+        """
+        self._journal.trial(number)
+        self._repeats.append(number)
 
     def interrupted(self) -> list[Suggestion]:
-        """Takes up the trials that were running when a driver was killed.
-
-        One killed while it was being asked for is asked for again: what it had been given, and
-        what was enqueued for it, stands.
-        """
-        taken_up = []
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if frozen.number in self._running:
-                continue
-            trial = Trial(self._study, frozen._trial_id)
-            self._running[frozen.number] = trial
-            written = frozen.user_attrs.get(CONFIGURATION_ATTRIBUTE)
-            configuration = spaces.suggest(trial, self._space) if written is None else written
-            taken_up.append(
-                Suggestion(
-                    number=frozen.number,
-                    configuration=dict(configuration),
-                    origin=str(frozen.user_attrs.get("origin", "sampler")),
-                    note=str(frozen.user_attrs.get("note", "")),
-                )
-            )
-        return taken_up
+        """Takes up the trials that were running when a driver was killed."""
+        left, self._left = self._left, {}
+        self._running.update(left)
+        return [suggestion_of(self._journal.trial(number)) for number in left]
 
     def report(self, number: int, step: int, score: float) -> None:
         """Notes a running trial's score after `step` epochs; a step noted before is left as it is.
 
-        A trial that starts again after an interruption passes its early steps a second time.
+        A trial that starts again after an interruption passes its early steps a second time. With
+        a score that is NaN or infinite the trial will end as failed, however it is ended.
         """
-        trial = self._running[number]
-        known = self._study.get_trials(deepcopy=False)[number].intermediate_values
-        if step not in known:
-            trial.report(score, step)
+        running = self._running[number]
+        if not math.isfinite(score):
+            running.problem = running.problem or f"the score after epoch {step} is {score}"
+        elif step not in running.scores:
+            running.scores[step] = score
+            self._journal.report(number, running.scores, step)
 
-    def complete(self, number: int, score: float) -> None:
-        """Ends a trial that ran to its own end."""
-        self._end(number, TrialState.COMPLETE, score)
+    def complete(
+        self, number: int, values: Sequence[float], *, violations: Sequence[float] = ()
+    ) -> None:
+        """Ends a trial that ran to its own end.
 
-    def prune(self, number: int) -> None:
+        Args:
+            number: The trial.
+            values: One per objective. A trial with a value or violation that is NaN or infinite
+                ends as failed.
+            violations: One per constraint: above 0 it is violated, else it holds.
+        """
+        self._end(
+            number,
+            Ending(status=Status.COMPLETED, values=tuple(values), violations=tuple(violations)),
+        )
+
+    def prune(self, number: int, *, violations: Sequence[float] = ()) -> None:
         """Ends a trial that the scheduler stopped; its reported scores stand."""
-        self._end(number, TrialState.PRUNED)
+        self._end(number, Ending(status=Status.PRUNED, violations=tuple(violations)))
 
     def fail(self, number: int, reason: str) -> None:
         """Ends a trial that crashed or diverged."""
-        self._running[number].set_user_attr("failure", reason)
-        self._end(number, TrialState.FAIL)
+        self._end(number, Ending(status=Status.FAILED, reason=reason))
 
-    def close_recorded(self, outcomes: Mapping[int, tuple[str, float | None]]) -> None:
+    def close_recorded(self, outcomes: Mapping[int, Ending]) -> None:
         """Tells what a killed driver had recorded on disk but not yet told.
 
         Args:
-            outcomes: Per number, the recorded status (completed, pruned, failed) and score.
+            outcomes: Per number, how the trial ended; of a pruned one the reported scores count.
         """
-        states = {
-            "completed": TrialState.COMPLETE,
-            "pruned": TrialState.PRUNED,
-            "failed": TrialState.FAIL,
-        }
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if frozen.number in outcomes:
-                status, score = outcomes[frozen.number]
-                completed = status == "completed"
-                self._study.tell(frozen.number, score if completed else None, states[status])
+        for number in sorted(self._left.keys() & outcomes.keys()):
+            self._running[number] = self._left.pop(number)
+            self._end(number, outcomes[number])
 
-    def _end(self, number: int, state: TrialState, score: float | None = None) -> None:
-        self._study.tell(self._running.pop(number), score, state)
+    def _end(self, number: int, ending: Ending) -> None:
+        running = self._running[number]
+        if ending.status == Status.PRUNED:
+            ending = ending.stopped_at(running.scores)
+        if running.problem and ending.status != Status.FAILED:
+            ending = Ending(status=Status.FAILED, reason=running.problem)
+        ending = ending.checked(self._objectives)
+        self._journal.end(number, ending)
+        del self._running[number]
+        self._sampler.finish(running.key, running.params, ending)
 
+    def _resume(self, frozen: FrozenTrial) -> None:
+        """Takes in a trial of the journal."""
+        if CONFIGURATION_ATTRIBUTE not in frozen.user_attrs:
+            self._refuse(frozen)
+            return
+        configuration = frozen.user_attrs[CONFIGURATION_ATTRIBUTE]
+        self._notes.add(frozen.user_attrs.get("note", ""))
+        if frozen.state.is_finished():
+            self._take_in(configuration, frozen.params, self._journal.ending_of(frozen))
+            return
+        self._seen.add(key_of(configuration))
+        if frozen.state is TrialState.WAITING:
+            self._waiting.append(frozen.number)
+        else:
+            self._left[frozen.number] = self._as_running(frozen)
 
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        # `group` is experimental in name; without it the joint model of a conditional space
-        # shrinks to the parameters that all families share.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+    def _refuse(self, frozen: FrozenTrial) -> None:
+        """Ends what another program put into the journal: we cannot train it."""
+        if frozen.state is TrialState.WAITING:
+            self._journal.start(frozen.number)
+        if not frozen.state.is_finished():
+            reason = "it was not put into the study by this program and has no configuration"
+            self._journal.end(frozen.number, Ending(status=Status.FAILED, reason=reason))
+
+    def _take_in(
+        self,
+        configuration: Mapping[str, spaces.Value],
+        params: Mapping[str, Any],
+        ending: Ending,
+    ) -> None:
+        key = key_of(configuration)
+        self._seen.add(key)
+        self._sampler.finish(key, params, ending)
+
+    def _again(self, number: int) -> Suggestion:
+        repeated = self._journal.trial(number)
+        return self._begin(
+            self._add(
+                TrialState.RUNNING,
+                repeated.params,
+                repeated.user_attrs[CONFIGURATION_ATTRIBUTE],
+                "repeat",
+                note=repeated.user_attrs.get("note", ""),
+                repeat_of=repeated.user_attrs.get("repeat_of", number),
+            )
+        )
+
+    def _add(
+        self,
+        state: TrialState,
+        params: Mapping[str, Any],
+        configuration: Mapping[str, spaces.Value],
+        origin: str,
+        **attributes: Any,
+    ) -> int:
+        """Writes a trial that has not ended to the journal."""
+        known = {CONFIGURATION_ATTRIBUTE: dict(configuration), "origin": origin}
+        distributions = self._sampler.distributions(params)
+        return self._journal.add(state, params, distributions, {**known, **attributes})
+
+    def _begin(self, number: int) -> Suggestion:
+        frozen = self._journal.trial(number)
+        self._running[number] = self._as_running(frozen)
+        return suggestion_of(frozen)
+
+    def _as_running(self, frozen: FrozenTrial) -> _Running:
+        key = key_of(frozen.user_attrs[CONFIGURATION_ATTRIBUTE])
+        self._sampler.begin(key, frozen.params)
+        return _Running(key, frozen.params, self._journal.scores_of(frozen))
+
+    def _canonical(
+        self, configuration: Mapping[str, spaces.Value]
+    ) -> tuple[dict[str, Any], dict[str, spaces.Value]]:
+        """Optuna's parameters, and the configuration as a suggestion would have it."""
+        drawn = FixedTrial(spaces.optuna_params(configuration, self._space))
+        asked = spaces.suggest(drawn, self._space)
+        return dict(drawn.params), asked

@@ -22,7 +22,7 @@ from search.assignment import Assignment, Plan
 from search.budget import Budget
 from search.display import Display
 from search.run_directory import RunDirectory
-from search.study import Study, Suggestion
+from search.study import Ending, Study, Suggestion
 from search.weights_kept import WeightsKept
 from trainables import EpochRecord
 
@@ -99,8 +99,7 @@ class TrialBook:
         searched = [record for record in records if record.stage == Stage.SEARCH]
         self.records = searched
         self._kept.resume(searched)
-        outcomes = {_number(r): (str(r.status), r.val_accuracy) for r in searched}
-        self._study.close_recorded(outcomes)
+        self._study.close_recorded({_number(record): _ending(record) for record in searched})
         self._again = self._study.interrupted()
 
     @property
@@ -118,9 +117,14 @@ class TrialBook:
         """Whether no further trial may start."""
         return not self._budget.allows_another_trial(len(self.records) + self.running)
 
-    def next_assignment(self) -> Assignment:
-        """Hands out the next trial; an interrupted one first, under its own number."""
+    def next_assignment(self) -> Assignment | None:
+        """Hands out the next trial; an interrupted one first, under its own number.
+
+        None if every configuration of a finite space has been handed out.
+        """
         suggestion = self._again.pop(0) if self._again else self._study.ask()
+        if suggestion is None:
+            return None
         assignment = Assignment(
             suggestion=suggestion,
             recipe=self._plan.recipe(suggestion),
@@ -252,7 +256,7 @@ class TrialBook:
 
     def _tell(self, record: TrialRecord, number: int) -> None:
         if record.status == Status.COMPLETED and record.val_accuracy is not None:
-            self._study.complete(number, record.val_accuracy)
+            self._study.complete(number, [record.val_accuracy])
         elif record.status == Status.PRUNED:
             self._study.prune(number)
         else:
@@ -262,6 +266,12 @@ class TrialBook:
 
 def _number(record: TrialRecord) -> int:
     return int(record.trial_id.removeprefix("t"))
+
+
+def _ending(record: TrialRecord) -> Ending:
+    completed = record.status == Status.COMPLETED and record.val_accuracy is not None
+    values = (record.val_accuracy,) if completed and record.val_accuracy is not None else ()
+    return Ending(status=record.status, values=values, reason=record.error or "")
 
 
 def _now() -> str:

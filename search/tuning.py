@@ -118,10 +118,13 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
         if self._book.running >= self._workers:
             return None
         try:
-            return {"assignment": self._book.next_assignment().to_dict()}
+            assignment = self._book.next_assignment()
         except Exception as error:  # noqa: BLE001 - raised again after Tune has wound down
             self._callback.broken = error
             return str(Searcher.FINISHED)
+        return (
+            str(Searcher.FINISHED) if assignment is None else {"assignment": assignment.to_dict()}
+        )
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

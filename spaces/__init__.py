@@ -12,9 +12,10 @@ from spaces.backbones import BACKBONES, BackboneRecord
 from spaces.task import Task, Value
 
 if TYPE_CHECKING:
-    from spaces.bridge import optuna_params, suggest
+    from spaces.bridge import distribution_groups, optuna_params, suggest
     from spaces.configuration import hyperparameters, validate
     from spaces.description import describe
+    from spaces.enumeration import configurations
     from spaces.families import FAMILIES
     from spaces.family import FamilySpace
     from spaces.joint import declare_family, declare_space
@@ -29,9 +30,11 @@ __all__ = [
     "FamilySpace",
     "Task",
     "Value",
+    "configurations",
     "declare_family",
     "declare_space",
     "describe",
+    "distribution_groups",
     "hyperparameters",
     "left_open_by_papers",
     "load_space",
@@ -46,9 +49,11 @@ __all__ = [
 _HOMES = {
     "FAMILIES": "spaces.families",
     "FamilySpace": "spaces.family",
+    "configurations": "spaces.enumeration",
     "declare_family": "spaces.joint",
     "declare_space": "spaces.joint",
     "describe": "spaces.description",
+    "distribution_groups": "spaces.bridge",
     "hyperparameters": "spaces.configuration",
     "left_open_by_papers": "spaces.papers",
     "load_space": "spaces.storage",

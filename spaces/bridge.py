@@ -6,26 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import SpaceError
 from spaces.configuration import active, validate
-from spaces.domain import bridge_key, domain_of
+from spaces.domain import Asked, bridge_key, domain_of
 from spaces.task import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import keras_tuner
-    import optuna
+    from optuna.distributions import BaseDistribution
 
-__all__ = ["CONFIGURATION_ATTRIBUTE", "optuna_params", "suggest"]
+__all__ = ["CONFIGURATION_ATTRIBUTE", "distribution_groups", "optuna_params", "suggest"]
 
 CONFIGURATION_ATTRIBUTE = "configuration"
 """User attribute of each trial that keeps the values beside the indices Optuna was asked for."""
 
 
-def suggest(trial: optuna.trial.BaseTrial, space: keras_tuner.HyperParameters) -> dict[str, Value]:
+def suggest(trial: Asked, space: keras_tuner.HyperParameters) -> dict[str, Value]:
     """Ask a trial for each active hyperparameter of a space, parents first.
 
     Args:
-        trial: An Optuna trial that is being asked; its user attribute `configuration` is set.
+        trial: An Optuna trial that is being asked, or what answers as one does; its user
+            attribute `configuration` is set.
         space: A declared space.
 
     Returns:
@@ -66,3 +67,25 @@ def optuna_params(
         for hyperparameter in space.space
         if active(hyperparameter, configuration)
     }
+
+
+def distribution_groups(
+    space: keras_tuner.HyperParameters,
+) -> tuple[dict[str, BaseDistribution], ...]:
+    """What `suggest` asks Optuna for, in groups that exist under the same conditions.
+
+    The members of a group are in a configuration together or not at all, so a group can be drawn
+    as a whole when the first of its members is asked for.
+
+    Returns:
+        For each group its keys and their distributions, in the order of declaration; those that
+        have one value alone are left out.
+    """
+    groups: dict[str, dict[str, BaseDistribution]] = {}
+    for hyperparameter in space.space:
+        distribution = domain_of(hyperparameter).distribution()
+        if distribution is not None:
+            key = bridge_key(hyperparameter)
+            condition = key.removeprefix(hyperparameter.name)
+            groups.setdefault(condition, {})[key] = distribution
+    return tuple(groups.values())

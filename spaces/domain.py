@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from keras_tuner.engine import hyperparameters as kinds
 
@@ -15,14 +15,34 @@ from neurosweep.errors import SpaceError
 from spaces.task import Value
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalChoiceType
 
-__all__ = ["Declared", "Domain", "Kind", "bridge_key", "condition_in_words", "domain_of"]
+__all__ = ["Asked", "Declared", "Domain", "Kind", "bridge_key", "condition_in_words", "domain_of"]
 
 Declared = Any
 """A hyperparameter as KerasTuner declares it; the library has no types."""
 
 _MOST_INDEXED = 10_000  # values of a stepped range that are listed one by one
+
+
+class Asked(Protocol):
+    """What is asked for values: an Optuna trial, or whatever answers as one does."""
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """A whole number, both ends included."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """A real number, both ends included."""
+
+    def suggest_categorical(
+        self, name: str, choices: Sequence[CategoricalChoiceType]
+    ) -> CategoricalChoiceType:
+        """One of the choices."""
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keeps a value beside the answers."""
 
 
 class Kind(Enum):
@@ -66,7 +86,7 @@ class Domain:
             return False
         return self.step is None or (number - self.low) % self.step == 0
 
-    def ask(self, trial: optuna.trial.BaseTrial, key: str) -> Value:
+    def ask(self, trial: Asked, key: str) -> Value:
         """Have a trial choose the value."""
         if self.kind is Kind.FIXED:
             return self.values[0]
@@ -82,9 +102,27 @@ class Domain:
 
     def encode(self, value: Value) -> Value:
         """The value as `ask` would have got it from Optuna."""
+        if self.kind is Kind.REAL:
+            return float(value)
         if self.kind is not Kind.ORDERED:
             return value
         return next(i for i, known in enumerate(self.values) if _same(value, known))
+
+    def distribution(self) -> BaseDistribution | None:
+        """What Optuna draws from when it is asked; None if nothing is left to draw."""
+        # Importing the module costs a second that a reader of a space need not wait for.
+        from optuna import distributions
+
+        if self.kind is Kind.FIXED:
+            return None
+        if self.kind is Kind.ORDERED:
+            return distributions.IntDistribution(0, len(self.values) - 1)
+        if self.values:
+            return distributions.CategoricalDistribution(self.values)
+        if self.kind is Kind.WHOLE:
+            step = 1 if self.step is None else self.step
+            return distributions.IntDistribution(int(self.low), int(self.high), self.log, step)
+        return distributions.FloatDistribution(self.low, self.high, self.log)
 
     def in_words(self) -> str:
         """The values as a reader sees them."""

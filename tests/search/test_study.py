@@ -6,8 +6,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 import spaces
+from reports import Status
 from search.run_directory import cut_torn_line
-from search.study import trial_id_of, trial_seed
+from search.study import Ending, trial_id_of, trial_seed
 
 
 def loaded(path):
@@ -21,7 +22,7 @@ def test_states_in_the_journal_tell_how_each_trial_ended(tmp_path):
     for _ in range(3):
         ours.ask()
     ours.report(0, 1, 0.5)
-    ours.complete(0, 0.9)
+    ours.complete(0, [0.9])
     ours.report(1, 1, 0.3)
     ours.report(1, 2, 0.4)
     ours.prune(1)
@@ -70,13 +71,13 @@ def test_a_killed_driver_loses_no_trial_and_doubles_none(tmp_path):
     running, recorded = killed.ask(), killed.ask()
     killed.report(running.number, 1, 0.2)
     after = study(journal)
-    after.close_recorded({recorded.number: ("completed", 0.8)})
+    after.close_recorded({recorded.number: Ending(status=Status.COMPLETED, values=(0.8,))})
     taken_up = after.interrupted()
     assert [s.number for s in taken_up] == [running.number]
     assert taken_up[0].configuration == running.configuration
     after.report(running.number, 1, 0.2)  # it starts again and passes its first epoch again
     after.report(running.number, 2, 0.3)
-    after.complete(running.number, 0.3)
+    after.complete(running.number, [0.3])
     states = [trial.state for trial in loaded(journal).trials]
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
     assert after.ask().number == 2
@@ -86,7 +87,8 @@ def test_recorded_failures_and_prunings_are_told_after_a_kill(tmp_path):
     killed = study(tmp_path / "j")
     numbers = [killed.ask().number for _ in range(2)]
     after = study(tmp_path / "j")
-    after.close_recorded({numbers[0]: ("failed", None), numbers[1]: ("pruned", 0.4)})
+    endings = [Ending(status=status) for status in (Status.FAILED, Status.PRUNED)]
+    after.close_recorded(dict(zip(numbers, endings, strict=True)))
     assert not after.interrupted()
     states = [trial.state for trial in loaded(tmp_path / "j").trials]
     assert states == [TrialState.FAIL, TrialState.PRUNED]
@@ -121,7 +123,7 @@ def test_a_journal_torn_at_any_byte_of_its_last_line_loads_and_goes_on(tmp_path)
     journal = tmp_path / "j"
     ours = study(journal)
     ours.ask()
-    ours.complete(0, 0.5)
+    ours.complete(0, [0.5])
     content = journal.read_bytes()
     last = content.rindex(b"\n", 0, len(content) - 1) + 1
     for cut in range(last, len(content)):
