@@ -26,7 +26,7 @@ from search.study import Ending, Study, Suggestion
 from search.weights_kept import WeightsKept
 from trainables import EpochRecord
 
-__all__ = ["Outcome", "TrialBook", "best_epoch"]
+__all__ = ["Outcome", "TrialBook", "Weights", "best_epoch"]
 
 Weights = list[NDArray[np.generic]]
 
