@@ -27,7 +27,7 @@ class Measured:
     parts: dict[str, dict[str, Any]]
 
     def late(self, part: str) -> float:
-        """Milliseconds per trial of a part at the end: cost of its last calls, by calls per trial."""
+        """Milliseconds per trial of a part at the end: its last calls, by calls per trial."""
         known = self.parts[part]
         return 1000 * float(known["late"]) * int(known["calls"]) / self.trials
 
