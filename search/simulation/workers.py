@@ -84,6 +84,7 @@ class SimulatedWorkers:
         self._probabilities = np.full((images, curves.classes), 1 / curves.classes, np.float32)
         self._weights: Weights = [np.zeros(weights, np.float32)]
         self._events: list[tuple[float, int, _Trial]] = []
+        self._untried = True  # until the study has no configuration left
         self._order = count()  # settles what happens first of two events at the same time
 
     def run(self) -> None:
@@ -96,11 +97,19 @@ class SimulatedWorkers:
 
     def _fill(self) -> None:
         """Gives every free worker a trial."""
-        while len(self._events) < self._workers and not self._book.exhausted:
+        while len(self._events) < self._workers and not self._over:
             assignment = self._book.next_assignment()
+            if assignment is None:
+                self._untried = False
+                return
             left = assignment.seconds_left
             deadline = float("inf") if left is None else self._clock.now + left
             self._after(_Trial(assignment, self._curves.of(assignment.recipe), deadline))
+
+    @property
+    def _over(self) -> bool:
+        """Whether no further trial may start."""
+        return self._book.exhausted or not self._untried
 
     def _after(self, trial: _Trial) -> None:
         """Puts the end of the trial's next epoch into the queue."""

@@ -5,8 +5,11 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import optuna
 import pytest
 from doubles import SpyDisplay, plan
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from reports import Status, TrialRecord
 from search.budget import Budget
@@ -101,7 +104,9 @@ def test_trials_end_in_every_way_and_each_is_recorded_as_it_ended(simulated):
 
 
 def test_the_journal_knows_how_each_trial_ended(simulated):
-    states = Counter(t.state.name for t in simulated.study._study.get_trials(deepcopy=False))
+    storage = JournalStorage(JournalFileBackend(str(simulated.book._run.journal)))
+    study = optuna.load_study(study_name="search", storage=storage)
+    states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
     records = Counter(str(r.status) for r in simulated.records)
     assert states == {
         "COMPLETE": records["completed"],
