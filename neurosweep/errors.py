@@ -9,20 +9,34 @@
     │   └── WeightsError             pretrained weights: missing, truncated, of another backbone
     ├── TrialError                   one trial failed; the search goes on
     │   ├── DivergedError            its loss or accuracy became NaN or infinite
-    │   └── WorkerLostError          the process that trained it ended or hung
+    │   ├── OutOfMemoryError         it took more memory than its share
+    │   ├── HungError                its process gave no sign of life for too long
+    │   ├── TimeLimitError           one of its epochs took longer than an epoch may
+    │   ├── CrashedError             its process ended by itself
+    │   └── WorkerLostError          its process was killed from outside, or its node was lost: the
+    │                                one kind that is no fault of the trial, which is tried again
+    ├── CodeMismatchError            a worker runs another version of this program than the driver
+    ├── RepeatedFailureError         trial after trial failed in the same way; exit code 3 if none
+    │                                completed before, else 1
     └── NoTrialSucceededError        exit code 3: the search ended without one completed trial
 
 A message states the rule, what was received, and what to do next.
 """
 
 __all__ = [
+    "CodeMismatchError",
+    "CrashedError",
     "DataError",
     "DivergedError",
     "ExperimentError",
+    "HungError",
     "NeurosweepError",
     "NoTrialSucceededError",
+    "OutOfMemoryError",
+    "RepeatedFailureError",
     "RunDirectoryError",
     "SpaceError",
+    "TimeLimitError",
     "TrialError",
     "UserError",
     "WeightsError",
@@ -70,8 +84,37 @@ class DivergedError(TrialError):
     """A trial's loss or accuracy became NaN or infinite."""
 
 
+class OutOfMemoryError(TrialError):
+    """A trial took more memory than its share of the machine's."""
+
+
+class HungError(TrialError):
+    """A trial's process gave no sign of life for too long."""
+
+
+class TimeLimitError(TrialError):
+    """One epoch of a trial took longer than an epoch may."""
+
+
+class CrashedError(TrialError):
+    """A trial's process ended by itself, by a fatal signal say."""
+
+
 class WorkerLostError(TrialError):
-    """The process that trained a trial ended or stopped answering."""
+    """A trial's process was killed from outside, or its node was lost: no fault of the trial."""
+
+
+class CodeMismatchError(NeurosweepError):
+    """A worker runs another version of this program than the driver."""
+
+
+class RepeatedFailureError(NeurosweepError):
+    """Trial after trial failed in the same way: the search stops and can be resumed."""
+
+    def __init__(self, message: str, *, none_completed: bool) -> None:
+        """Takes the message; the exit code says whether any trial completed before."""
+        super().__init__(message)
+        self.exit_code = NoTrialSucceededError.exit_code if none_completed else 1
 
 
 class NoTrialSucceededError(NeurosweepError):

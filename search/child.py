@@ -2,24 +2,35 @@
 
 It knows no Ray. Its parent sends the name of a task of `search.tasks` with its payload; it answers
 with an epoch's record after each epoch, waiting for a word whether to go on, and at the end with
-the result or the failure. It ends with its parent.
+the result or the failure. In between it says now and then that it is alive: from the loop over
+batches, so that an operation that hangs falls silent. It ends with its parent.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["CONTINUE", "DROP", "STOP", "main"]
+from trainables.alive import watch
+
+__all__ = ["ALIVE", "CONTINUE", "DROP", "STOP", "main"]
+
+ALIVE = "alive"
+"""A message that is a sign of life and nothing else; it wants no answer."""
 
 CONTINUE, STOP, DROP = "continue", "stop", "drop"
 """Answers to an epoch's record: go on; end in order and keep the result; drop everything."""
+
+_ALIVE_EVERY = 2.0  # seconds at least between two signs of life
+_MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}  # Python's and TensorFlow's
 
 
 class _DroppedError(BaseException):
@@ -28,18 +39,33 @@ class _DroppedError(BaseException):
 
 def main() -> None:
     """Serves tasks until the parent closes the connection."""
+    faulthandler.enable()  # a crash leaves the line it happened at in the log
+    faulthandler.register(signal.SIGUSR1)  # so does a hang, when the parent asks before it kills
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     connection = Connection(int(sys.argv[1]))
+    watch(_Pulse(connection))
     try:
-        _serve(connection)
+        _serve(connection, import_module(sys.argv[2]))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone or wants no more
 
 
-def _serve(connection: Connection) -> None:
-    from search import tasks
+class _Pulse:
+    """Sends a sign of life, but not more often than anybody wants to know."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last = time.monotonic()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now - self._last >= _ALIVE_EVERY:
+            self._last = now
+            self._connection.send((ALIVE, None))
+
+
+def _serve(connection: Connection, tasks: Any) -> None:
     tasks.start(connection.recv())
     connection.send(("ready", None))
     while True:
@@ -64,12 +90,15 @@ def _run(task: Any, payload: dict[str, Any], connection: Connection) -> tuple[st
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:  # noqa: BLE001 - the worker outlives any failure of a trial
-        failure = {
-            "kind": type(error).__name__,
-            "message": str(error),
-            "traceback": traceback.format_exc(),
-        }
-        return "failed", failure
+        return "failed", {**_named(error), "traceback": traceback.format_exc()}
+
+
+def _named(error: Exception) -> dict[str, str]:
+    """Kind and message; memory has one kind, whoever ran out of it."""
+    kind = type(error).__name__
+    if _MEMORY_ERRORS.isdisjoint(base.__name__ for base in type(error).__mro__):
+        return {"kind": kind, "message": str(error)}
+    return {"kind": "OutOfMemoryError", "message": f"{kind}: {error}"}
 
 
 def _end_with_parent(parent: int) -> None:

@@ -176,7 +176,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
 def _finish(run: Run) -> None:
     """The stages after the search, on one worker that stays warm from one to the next."""
     directory, display = run.directory, run.display
-    with StageWorkers(run.runtime, run.resources) as worker:
+    with StageWorkers(run.runtime, run.resources, run.limits) as worker:
         if run.plan.experiment.final.fine_tune:
             with timed(directory, display, "fine_tune"):
                 record = fine_tune(run, worker)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
 from search.objective import Aim, Constraint, Figure
 
@@ -27,6 +27,11 @@ FAMILY_NAMES = ("plain_cnn", "mini_vgg", "mini_resnet", "transfer")
 """The families an experiment may name; a test holds it equal to `spaces.FAMILIES`."""
 
 _NAMED_WEIGHTS = ("imagenet", "random")
+
+EPOCH_LIMIT = 3600.0
+"""Seconds that one epoch may take where an experiment does not say otherwise."""
+
+_LEAST_MEMORY = 2**28  # bytes; TensorFlow alone needs more
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -178,6 +183,9 @@ class Resources(_Section):
 
     `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
     `precision` and `deterministic` on `auto` are settled by a measurement and by the device.
+    `memory_per_trial` is what one trial's process may hold (text such as 6GiB, or bytes); null is
+    the node's memory divided by the trials at once on it. `epoch_limit` is in seconds: an epoch
+    that takes longer ends its trial as failed; null is one hour.
     """
 
     workers: Literal["auto"] | int = "auto"
@@ -185,6 +193,23 @@ class Resources(_Section):
     gpus_per_trial: Literal["auto"] | float = "auto"
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     deterministic: Literal["auto"] | bool = "auto"
+    memory_per_trial: ByteSize | None = None
+    epoch_limit: float = EPOCH_LIMIT
+
+    @field_validator("epoch_limit", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return EPOCH_LIMIT if value is None else seconds_of(value)
+
+    @field_validator("memory_per_trial")
+    @classmethod
+    def _enough(cls, value: ByteSize | None) -> ByteSize | None:
+        if value is not None and value < _LEAST_MEMORY:
+            raise ValueError(
+                "`resources.memory_per_trial` is at least 256MiB, which TensorFlow alone needs; "
+                f"received {value.human_readable()}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _positive(self) -> Resources:

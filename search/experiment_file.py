@@ -31,6 +31,8 @@ _MAY_CHANGE = (
     "search.worker_hours",
     "search.gpu_hours",
     "resources.workers",
+    "resources.memory_per_trial",
+    "resources.epoch_limit",
     "data.path",
 )
 

@@ -43,11 +43,6 @@ class RungScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         del tune_controller, result
         self._rungs.ended(_trial(trial)[0])
 
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Lets go of a trial whose worker was lost."""
-        del tune_controller
-        self._rungs.ended(_trial(trial)[0])
-
 
 def _trial(trial: Any) -> tuple[str, int]:
     """A trial's name and the epochs it is allowed."""

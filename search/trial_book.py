@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from reports import Origin, Stage, Status, TrialRecord
 from search.assignment import Assignment, Plan
 from search.budget import Budget
 from search.display import Display
+from search.failure_streak import FailureStreak
 from search.run_directory import RunDirectory
 from search.study import Ending, Study, Suggestion
 from search.weights_kept import WeightsKept
@@ -29,6 +31,9 @@ from trainables import EpochRecord
 __all__ = ["Outcome", "TrialBook", "Weights", "best_epoch"]
 
 Weights = list[NDArray[np.generic]]
+
+_ATTEMPTS = 3
+"""How often a trial is begun that loses its worker: no fault of its own, but not for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,8 @@ class TrialBook:
         self.records: list[TrialRecord] = []
         self._running: dict[str, _Running] = {}
         self._again: list[Suggestion] = []
+        self._lost: Counter[str] = Counter()
+        self._streak = FailureStreak(run.path)
         self._kept = WeightsKept(run, plan.experiment.final.finalists)
 
     def resume(self, records: list[TrialRecord]) -> None:
@@ -111,6 +118,11 @@ class TrialBook:
     def interrupted(self) -> dict[str, int]:
         """Trials of an earlier sitting that start again, with the epochs each is allowed."""
         return {one.trial_id: self._plan.experiment.epochs for one in self._again}
+
+    @property
+    def running_trials(self) -> list[str]:
+        """The names of those trials, in the order in which they were handed out."""
+        return list(self._running)
 
     @property
     def exhausted(self) -> bool:
@@ -151,21 +163,66 @@ class TrialBook:
         """Notes in words why the scheduler stops a running trial, for its record."""
         self._running[trial_id].stop_detail = reason
 
-    def end(self, trial_id: str, outcome: Outcome | None) -> TrialRecord:
-        """Records the end of a trial; no outcome means that the scheduler stopped it."""
+    def end(self, trial_id: str, outcome: Outcome | None) -> TrialRecord | None:
+        """Records the end of a trial; no outcome means that the scheduler stopped it.
+
+        A trial that lost its worker is not over: it is handed out again under its own number, up
+        to three times in all.
+
+        Returns:
+            The record, or None if the trial will be handed out again.
+
+        Raises:
+            RepeatedFailureError: if it was one failure of a kind too many, after it was recorded.
+        """
         running = self._running[trial_id]
-        if outcome is not None and outcome.result is not None:
-            record = self._keep_model(running, outcome, outcome.result)
-        elif outcome is None and running.epochs:
-            record = self._pruned(running)
-        else:
-            failure = {} if outcome is None else dict(outcome.failure or {})
-            record = self._failed(running, failure)
+        try:
+            record = self._how_it_ended(running, outcome)
+        except WorkerLostError as error:
+            if self._hand_out_again(running, str(error)):
+                return None
+            record = self._lost_for_good(running, str(error))
         self._write(record, running)
         del self._running[trial_id]
         self._kept.tidy(self.records)
         self._tell(record, running.assignment.suggestion.number)
+        completed = any(known.status == Status.COMPLETED for known in self.records)
+        self._streak.note(record, none_completed=not completed)
         return record
+
+    def _how_it_ended(self, running: _Running, outcome: Outcome | None) -> TrialRecord:
+        """The record of an end; raises WorkerLostError where it was none of the trial's own."""
+        if outcome is None:
+            if running.epochs:
+                return self._pruned(running)
+            raise WorkerLostError("the worker was lost before the trial's first epoch")
+        if outcome.result is not None:
+            return self._keep_model(running, outcome, outcome.result)
+        failure = outcome.failure or {}
+        if failure.get("kind") == WorkerLostError.__name__:
+            raise WorkerLostError(failure.get("message", ""))
+        return self._failed(running, failure)
+
+    def _hand_out_again(self, running: _Running, reason: str) -> bool:
+        """Puts a trial that lost its worker before all others, if it may have another attempt."""
+        trial_id = running.assignment.trial_id
+        self._lost[trial_id] += 1
+        del self._running[trial_id]
+        if self._lost[trial_id] >= _ATTEMPTS or self.exhausted:
+            self._running[trial_id] = running
+            return False
+        self._again.append(running.assignment.suggestion)
+        self._display.note(
+            f"{trial_id} lost its worker and starts again (attempt {self._lost[trial_id] + 1} of "
+            f"{_ATTEMPTS}): {_first_line(reason)}"
+        )
+        return True
+
+    def _lost_for_good(self, running: _Running, reason: str) -> TrialRecord:
+        times = self._lost[running.assignment.trial_id]
+        lost = f"the trial lost its worker in {times} of {_ATTEMPTS} attempts"
+        message = f"{lost}, the last time: {reason}"
+        return self._failed(running, {"kind": WorkerLostError.__name__, "message": message})
 
     def _keep_model(
         self, running: _Running, outcome: Outcome, result: Mapping[str, Any]
@@ -173,11 +230,8 @@ class TrialBook:
         """Saves predictions and, for a finalist, weights; a completed trial's record."""
         record = self._completed(running, result)
         predictions = np.asarray(result["validation_probabilities"], np.float32)
-        try:
-            if outcome.fetch_weights is not None:
-                self._kept.consider(record, self.records, outcome.fetch_weights)
-        except WorkerLostError as error:
-            return self._failed(running, {"kind": "WorkerLostError", "message": str(error)})
+        if outcome.fetch_weights is not None:
+            self._kept.consider(record, self.records, outcome.fetch_weights)
         self._kept.save_predictions(record.trial_id, predictions)
         return record
 
@@ -211,8 +265,8 @@ class TrialBook:
         )
 
     def _failed(self, running: _Running, failure: Mapping[str, str]) -> TrialRecord:
-        kind = failure.get("kind", "WorkerLostError")
-        message = failure.get("message", "the worker was lost before its first epoch")
+        kind = failure.get("kind", "TrialError")
+        message = failure.get("message", "")
         log = failure.get("traceback", message)
         trial_id = running.assignment.trial_id
         self._run.write(f"trials/{trial_id}/log.txt", (log.rstrip() + "\n").encode())
@@ -222,7 +276,7 @@ class TrialBook:
             stop_reason=kind,
             epochs=len(running.epochs),
             seconds=sum(epoch["seconds"] for epoch in running.epochs),
-            error=f"{kind}: {message}".splitlines()[0],
+            error=_first_line(f"{kind}: {message}"),
         )
 
     def _record(self, running: _Running, **figures: Any) -> TrialRecord:
@@ -272,6 +326,10 @@ def _ending(record: TrialRecord) -> Ending:
     completed = record.status == Status.COMPLETED and record.val_accuracy is not None
     values = (record.val_accuracy,) if completed and record.val_accuracy is not None else ()
     return Ending(status=record.status, values=values, reason=record.error or "")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def _now() -> str:

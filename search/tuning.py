@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from neurosweep.errors import WorkerLostError
+from neurosweep.errors import CodeMismatchError, WorkerLostError
 from search.rung_scheduler import RungScheduler
 from search.schedule import Rungs
 from search.trial_book import Outcome, TrialBook
@@ -56,16 +57,41 @@ def run_trials(
     """
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
+    worker = tune.with_resources(tune.with_parameters(TrialWorker, settings=settings), resources)
+    while not _fit(book, worker, workers=workers, rungs=rungs):
+        pass
+
+
+def _fit(book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None) -> bool:
+    """Runs Tune; what our books raised inside a callback of it is raised here, as it was.
+
+    Tune itself gives up where a node is lost with a result that was on its way. What was running
+    then has lost its worker, and no more: it is handed out again to another Tune.
+
+    Returns:
+        Whether the search is over.
+    """
+    callback = BookCallback(book)
+    scheduler = FIFOScheduler() if rungs is None else RungScheduler(rungs, book)
+    try:
+        _run_tune(callback, BookSearcher(book, workers, callback), worker, scheduler)
+    except Exception as error:
+        if callback.broken is None and not book.running:
+            raise
+        callback.on_tune_failure(error)
+    if callback.broken is not None:
+        raise callback.broken
+    return not callback.tune_failed
+
+
+def _run_tune(callback: BookCallback, searcher: BookSearcher, worker: Any, scheduler: Any) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="neurosweep-tune-"))
     try:
-        worker = tune.with_parameters(TrialWorker, settings=settings)
-        callback = BookCallback(book)
-        _fit(
-            callback,
-            tune.with_resources(worker, resources),
+        tune.Tuner(
+            worker,
             tune_config=tune.TuneConfig(
-                search_alg=BookSearcher(book, workers, callback),
-                scheduler=FIFOScheduler() if rungs is None else RungScheduler(rungs, book),
+                search_alg=searcher,
+                scheduler=scheduler,
                 num_samples=-1,  # the searcher says when it is over
                 reuse_actors=True,
             ),
@@ -78,20 +104,9 @@ def run_trials(
                 failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
                 verbose=0,
             ),
-        )
+        ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _fit(callback: BookCallback, worker: Any, **configuration: Any) -> None:
-    """Runs Tune; what our books raised inside a callback of it is raised here, as it was."""
-    try:
-        tune.Tuner(worker, **configuration).fit()
-    except Exception:
-        if callback.broken is None:
-            raise
-    if callback.broken is not None:
-        raise callback.broken
 
 
 class _NotRestored:
@@ -113,8 +128,11 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial's configuration, None to wait, or FINISHED."""
         del trial_id
-        if self._callback.broken is not None or self._book.exhausted:
+        if self._callback.broken is not None:
             return str(Searcher.FINISHED)
+        if self._book.exhausted:
+            # Tune never asks again after FINISHED; one of those running may lose its worker.
+            return None if self._book.running else str(Searcher.FINISHED)
         if self._book.running >= self._workers:
             return None
         try:
@@ -150,6 +168,7 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         self._book = book
         self._outcomes: dict[str, Outcome] = {}
         self.broken: Exception | None = None
+        self.tune_failed = False
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch, or keeps the outcome for the end."""
@@ -158,7 +177,9 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         if epoch is not None:
             self._keep(lambda: self._book.note_epoch(name, epoch))
         final = result.pop(FINAL, None)  # kept out of what Tune stores with the trial
-        if final is not None:
+        if final is not None and "mismatch" in final:
+            self.broken = self.broken or CodeMismatchError(final["mismatch"])
+        elif final is not None:
             self._outcomes[name] = _outcome(final)
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
@@ -167,11 +188,17 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         self._keep(lambda: self._book.end(name, self._outcomes.pop(name, None)))
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
-        """Records a trial whose worker was lost."""
-        failure = {"kind": "WorkerLostError", "message": "the worker's node or process was lost"}
-        if trial.error_file and Path(trial.error_file).exists():
-            failure["traceback"] = Path(trial.error_file).read_text(errors="replace")
-        self._keep(lambda: self._book.end(_name(trial), Outcome(failure=failure)))
+        """Ends a trial whose worker was lost, or failed in a way of its own."""
+        outcome = Outcome(failure=_failure_of(trial))
+        self._outcomes.pop(_name(trial), None)
+        self._keep(lambda: self._book.end(_name(trial), outcome))
+
+    def on_tune_failure(self, error: Exception) -> None:
+        """Takes back all trials that were running when Tune itself gave up."""
+        self.tune_failed = True
+        failure = {"kind": WorkerLostError.__name__, "message": f"Ray Tune gave up: {error}"}
+        for name in self._book.running_trials:
+            self._keep(partial(self._book.end, name, Outcome(failure=failure)))
 
     def _keep(self, entry: Callable[[], object]) -> None:
         if self.broken is None:
@@ -199,6 +226,22 @@ class _StopWhenBroken(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray 
 
 def _name(trial: Any) -> str:
     return str(trial.config["assignment"]["trial_id"])
+
+
+def _failure_of(trial: Any) -> dict[str, str]:
+    """Why Tune gave a trial up: its worker's process or node is gone, or the worker raised."""
+    text = ""
+    if trial.error_file and Path(trial.error_file).exists():
+        text = Path(trial.error_file).read_text(errors="replace")
+    error = trial.get_pickled_error()
+    if isinstance(error, ray.exceptions.RayActorError):
+        message = f"its worker's process or node is gone: {error}"
+        return {"kind": WorkerLostError.__name__, "message": message}
+    cause = getattr(error, "cause", None)
+    kind = "TuneError" if cause is None else type(cause).__name__
+    # Both Ray and Tune put what was raised into the last line, after the remote traceback.
+    message = text.strip().rpartition("\n")[2].removeprefix(f"{kind}: ")
+    return {"kind": kind, "message": message, "traceback": text}
 
 
 def _outcome(final: dict[str, Any]) -> Outcome:

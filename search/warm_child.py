@@ -1,4 +1,4 @@
-"""The worker's side of its warm child process: start it, give it tasks, replace it.
+"""The worker's side of its warm child process: start it, give it tasks, watch it, replace it.
 
 TensorFlow's threads and precision can only be set before its first operation, TensorFlow never
 gives memory back within a process, and its import takes seconds: so one process serves many
@@ -7,10 +7,9 @@ trials, and is replaced when it has grown too large, hangs, or has died.
 
 from __future__ import annotations
 
-import os
 import shutil
+import signal
 import subprocess
-import sys
 import tempfile
 import time
 from multiprocessing import Pipe
@@ -18,20 +17,30 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import psutil
+from neurosweep.errors import (
+    HungError,
+    OutOfMemoryError,
+    TimeLimitError,
+    TrialError,
+    WorkerLostError,
+)
+from search.child import ALIVE, DROP
+from search.child_process import LOG, memory_of, spawn, why_ended
+from search.limits import Limits
+from search.memory import readable
 
-import search
-from neurosweep.errors import WorkerLostError
-from search.child import DROP
-
-__all__ = ["Message", "WarmChild"]
+__all__ = ["TASKS", "Message", "WarmChild"]
 
 Message = tuple[str, Any]
 """`epoch`, `done`, `failed` or `dropped`, with what belongs to it."""
 
+TASKS = "search.tasks"
+"""The module of what a child can do."""
+
 _START_LIMIT = 300.0  # seconds for importing TensorFlow on a machine that is busy
-_LOG = "child.log"
 _DROP_LIMIT = 60.0  # seconds a dropped fit has to unwind before the process is replaced
+_LOOK_EVERY = 0.5  # seconds between two looks at memory and clock
+_STACK_LIMIT = 1.0  # seconds a hung process has to write down where it hangs
 
 
 class WarmChild:
@@ -39,28 +48,33 @@ class WarmChild:
 
     Args:
         runtime: What `trainables.start` takes; sent to the child before its first task.
-        memory_mark: Bytes of resident memory past which the child is replaced between tasks.
-        silence_limit: Seconds without a message after which a task counts as hung.
+        limits: What a task may take.
+        tasks: The module of the tasks.
     """
 
-    def __init__(
-        self, runtime: Any, *, memory_mark: int = 6 * 2**30, silence_limit: float = 4 * 3600.0
-    ) -> None:
+    def __init__(self, runtime: Any, limits: Limits | None = None, *, tasks: str = TASKS) -> None:
         self._runtime = runtime
-        self._memory_mark = memory_mark
-        self._silence_limit = silence_limit
+        self._usual = self._limits = limits or Limits()
+        self._tasks = tasks
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._folder: Path | None = None
         self._busy = False
+        self._memory_seen = 0
+        self._since = 0.0
 
     @property
     def pid(self) -> int | None:
         """The child's process number, or None while there is none."""
         return None if self._process is None else self._process.pid
 
-    def begin(self, task: str, payload: dict[str, Any]) -> None:
-        """Starts a task of `search.tasks`; what it says comes from `next_message`.
+    def begin(self, task: str, payload: dict[str, Any], *, limits: Limits | None = None) -> None:
+        """Starts a task; what it says comes from `next_message`.
+
+        Args:
+            task: The task's name.
+            payload: Its arguments.
+            limits: Of this task alone; None for the usual ones.
 
         Raises:
             WorkerLostError: if the child cannot be started.
@@ -70,6 +84,7 @@ class WarmChild:
             self.close()
         if self._process is None or self._process.poll() is not None:
             self._start()
+        self._limits = limits or self._usual
         self._send((task, payload))
         self._busy = True
 
@@ -77,9 +92,15 @@ class WarmChild:
         """Waits for what the running task says next.
 
         Raises:
-            WorkerLostError: if the child ended or stayed silent for too long.
+            TrialError: if the child died or was ended for going past a limit: OutOfMemoryError,
+                HungError, TimeLimitError, CrashedError or, where it was no fault of the task's,
+                WorkerLostError.
         """
-        message = self._receive(self._silence_limit)
+        try:
+            message = self._receive(self._limits.silence, epoch=self._limits.epoch)
+        except TrialError:
+            self.close()
+            raise
         if message[0] != "epoch":
             self._busy = False
         return message
@@ -97,7 +118,7 @@ class WarmChild:
             self._send(DROP)
             while self._receive(_DROP_LIMIT)[0] == "epoch":
                 pass  # said before it read the word
-        except WorkerLostError:
+        except TrialError:
             self.close()
 
     def close(self) -> None:
@@ -112,78 +133,99 @@ class WarmChild:
         self._process, self._connection, self._folder, self._busy = None, None, None, False
 
     def _start(self) -> None:
+        self.close()
         ours, theirs = Pipe()
-        command = [sys.executable, "-P", "-m", "search.child", str(theirs.fileno())]
         self._folder = Path(tempfile.mkdtemp(prefix="neurosweep-worker-"))
-        with (self._folder / _LOG).open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=_environment(self._folder),
-                start_new_session=True,
-            )
+        self._process = spawn(theirs, self._folder, self._tasks)
         theirs.close()
         self._connection = ours
-        self._send(self._runtime)
-        kind, _ = self._receive(_START_LIMIT)
+        self._limits = Limits()
+        try:
+            self._send(self._runtime)
+            kind, _ = self._receive(_START_LIMIT)
+        except TrialError as error:
+            self.close()
+            # Not the trial's fault, which had not begun: another worker may do better.
+            raise WorkerLostError(f"a training process could not be started: {error}") from None
         if kind != "ready":
-            raise self._lost(f"said {kind!r} instead of being ready")
+            self.close()
+            raise WorkerLostError(f"a training process said {kind!r} instead of being ready")
 
     def _send(self, thing: Any) -> None:
         if self._connection is None:
             raise WorkerLostError("a training process was given work after it had been closed")
+        self._since = time.monotonic()
         try:
             self._connection.send(thing)
         except OSError:
-            raise self._lost("ended") from None
+            raise self._ended() from None
 
-    def _receive(self, limit: float) -> Message:
-        if self._connection is None or self._process is None:
+    def _receive(self, silence: float, *, epoch: float | None = None) -> Message:
+        """The next message that is more than a sign of life; keeps to the limits meanwhile."""
+        if self._connection is None:
             raise WorkerLostError("a training process was asked for news after it had been closed")
-        end = time.monotonic() + limit
+        heard = time.monotonic()
         try:
-            while not self._connection.poll(1.0):
-                if time.monotonic() > end:
-                    raise self._lost(f"was silent for {limit:g} seconds")
-            message: Message = self._connection.recv()
+            while True:
+                if self._connection.poll(_LOOK_EVERY):
+                    message: Message = self._connection.recv()
+                    if message[0] != ALIVE:
+                        return message
+                    heard = time.monotonic()
+                self._look(heard, silence, epoch)
         except (EOFError, OSError):
-            raise self._lost("ended") from None
-        return message
+            raise self._ended() from None
 
-    def _lost(self, what: str) -> WorkerLostError:
-        """The error for a child that is of no more use, with its last words; closes it."""
+    def _look(self, heard: float, silence: float, epoch: float | None) -> None:
+        """Raises what is the matter with the child, if anything is."""
+        if self._process is None:
+            return
+        self._memory_seen = memory_of(self._process.pid, self._memory_seen)
+        limit, now = self._limits.memory, time.monotonic()
+        if limit is not None and self._memory_seen > limit:
+            raise OutOfMemoryError(
+                f"a trial may hold {readable(limit)} of memory here, its training process held "
+                f"{readable(self._memory_seen)}; narrow the space to smaller models or batches, "
+                "lower resources.workers, or set resources.memory_per_trial"
+            )
+        if epoch is not None and now - self._since > epoch:
+            raise TimeLimitError(
+                f"an epoch may take {epoch:g} seconds, this one was not over then; "
+                f"raise resources.epoch_limit or narrow the space{self._stack()}"
+            )
+        if now - heard > silence:
+            raise HungError(
+                f"a training process gives a sign of life after each batch, this one gave none "
+                f"for {silence:g} seconds{self._stack()}"
+            )
+
+    def _stack(self) -> str:
+        """Asks a child that is about to be killed where it is; its last words."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGUSR1)
+            time.sleep(_STACK_LIMIT)
+        return self._last_words()
+
+    def _last_words(self) -> str:
+        words = ""
+        if self._folder is not None and (self._folder / LOG).exists():
+            words = (self._folder / LOG).read_text(errors="replace")[-8000:]
+        return f"; its last words:\n{words}" if words.strip() else ""
+
+    def _ended(self) -> TrialError:
+        """The error for a child that has ended, by what ended it."""
         code = None
         if self._process is not None:
             try:
                 code = self._process.wait(timeout=2.0)
             except subprocess.TimeoutExpired:
                 code = None
-        words = ""
-        if self._folder is not None and (self._folder / _LOG).exists():
-            words = (self._folder / _LOG).read_text(errors="replace")[-4000:]
+        error = why_ended(code, self._memory_seen, self._limits.memory, self._last_words())
         self.close()
-        reason = "" if code is None else f" (exit status {code}{_meaning(code)})"
-        return WorkerLostError(f"the training process {what}{reason}; its last words:\n{words}")
+        return error
 
     def _has_grown(self) -> bool:
-        if self._process is None:
-            return False
-        try:
-            return bool(psutil.Process(self._process.pid).memory_info().rss > self._memory_mark)
-        except psutil.NoSuchProcess:
-            return True
-
-
-def _meaning(code: int) -> str:
-    return ": killed, most likely for using too much memory" if code == -9 else ""
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The child's environment: our packages first, temporary files where they are removed."""
-    root = str(Path(search.__file__).resolve().parents[1])
-    others = os.environ.get("PYTHONPATH")
-    path = root if not others else os.pathsep.join((root, others))
-    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
+        mark = self._usual.memory_mark
+        return (
+            mark is not None and self._process is not None and memory_of(self._process.pid) > mark
+        )

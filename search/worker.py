@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 from ray import tune
 
 import scans
-from neurosweep.errors import WorkerLostError
+from neurosweep.errors import TrialError
 from search.child import CONTINUE, STOP
-from search.warm_child import WarmChild
+from search.code_hash import code_hash, explain_mismatch
+from search.limits import Limits
+from search.memory import machine_memory, memory_share
+from search.warm_child import TASKS, WarmChild
 from trainables import EpochRecord, Recipe, Runtime
 
 __all__ = ["FINAL", "PROGRESS", "SCORE", "StageWorker", "TrialWorker", "WorkerSettings"]
@@ -29,6 +32,9 @@ The score is the best validation accuracy so far, not the last: it is what the t
 worth if it ended here, and early epochs with batch norm jump up and down.
 """
 
+_TRAINING = ("fine_tune", "cross_validate")
+"""Tasks of the stages that have epochs; a trial's limits hold for them as well."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
@@ -37,10 +43,33 @@ class WorkerSettings:
     Attributes:
         source: The images and how they are divided.
         runtime: Threads, precision and determinism.
+        limits: What a trial may take.
+        resources: What a trial gets, as Ray names it; with `workers` it says how many trials may
+            be on one node at once.
+        workers: Trials at once in all.
+        code: The hash of the driver's code.
+        tasks: The module of the child's tasks.
     """
 
-    source: scans.Source
+    source: scans.Source | None
     runtime: Runtime
+    limits: Limits = field(default_factory=Limits)
+    resources: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 1
+    code: str = field(default_factory=code_hash)
+    tasks: str = TASKS
+
+    def limits_here(self) -> Limits:
+        """The limits on the node this runs on: a trial's share of it, where none was asked for."""
+        if self.limits.memory is not None:
+            return self.limits
+        total, node = machine_memory(), _this_node()
+        share = memory_share(total, node.get("Resources", {}), self.resources, self.workers)
+        return replace(self.limits, memory=share)
+
+    def mismatch(self) -> str | None:
+        """What is wrong if the code here is not the driver's, else None."""
+        return explain_mismatch(self.code, node=_this_node().get("NodeManagerAddress", "a node"))
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
@@ -51,7 +80,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         if settings is None:
             raise TypeError("TrialWorker is made with its settings by tune.with_parameters")
         self._settings = settings
-        self._child = WarmChild(settings.runtime)
+        self._mismatch = settings.mismatch()
+        self._child = WarmChild(settings.runtime, settings.limits_here(), tasks=settings.tasks)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -66,15 +96,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch, or hands over the trial's result after its last one."""
+        if self._mismatch is not None:
+            return {"done": True, FINAL: {"mismatch": self._mismatch}}
         try:
             kind, content = self._next_message()
-        except WorkerLostError as error:
-            kind, content = "failed", {"kind": "WorkerLostError", "message": str(error)}
+        except TrialError as error:
+            kind, content = "failed", _failure(error)
         if kind == "epoch":
             self._last_epoch = content
             self._best = max(self._best, content["val_accuracy"])
             return self._epoch(content)
         if kind == "failed":
+            if content["kind"] == "OutOfMemoryError":
+                self._child.close()  # what the next trial needs may never come back to it
             return {"done": True, FINAL: {"failure": content}}
         # What is large goes by reference: the driver fetches the weights of the best few only.
         weights = ray.put(content.weights)
@@ -107,15 +141,28 @@ def _light(result: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(result).items() if name != "weights"}
 
 
+def _failure(error: TrialError) -> dict[str, str]:
+    """A failure that the child could not tell itself; its message has the last words."""
+    return {"kind": type(error).__name__, "message": str(error)}
+
+
+def _this_node() -> dict[str, Any]:
+    """What Ray knows of the node that this process runs on."""
+    own = ray.get_runtime_context().get_node_id()
+    return next((node for node in ray.nodes() if node["NodeID"] == own), {})
+
+
 class StageWorker:
     """Runs the stages around the search on a worker, one task after another in a warm child.
 
     A plain class, so that its type is known; `ray.remote(StageWorker)` makes the actor.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        """Keeps the runtime; the child process starts with the first task."""
-        self._child = WarmChild(runtime)
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Keeps the settings; the child process starts with the first task."""
+        self._mismatch = settings.mismatch()
+        self._limits = settings.limits_here()
+        self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
 
     def run(self, task: str, payload: dict[str, Any], seconds: float | None = None) -> Any:
         """Runs a task of `search.tasks` to its end and returns its message.
@@ -124,15 +171,21 @@ class StageWorker:
             task: The task's name.
             payload: Its arguments.
             seconds: Time after which it is asked to end in order at its next epoch.
+
+        Returns:
+            What the child says last, or `mismatch` with an explanation.
         """
+        if self._mismatch is not None:
+            return "mismatch", self._mismatch
         try:
             return self._run(task, payload, seconds)
-        except WorkerLostError as error:
-            return "failed", {"kind": "WorkerLostError", "message": str(error), "traceback": ""}
+        except TrialError as error:
+            return "failed", {**_failure(error), "traceback": ""}
 
     def _run(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         deadline = None if seconds is None else time.monotonic() + seconds
-        self._child.begin(task, payload)
+        limits = self._limits if task in _TRAINING else self._limits.patient()
+        self._child.begin(task, payload, limits=limits)
         while True:
             kind, content = self._child.next_message()
             if kind != "epoch":

@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from scans import Dataset
+from trainables.alive import beat
 
 __all__ = ["Meter", "measuring_batch"]
 
@@ -39,10 +40,11 @@ class Meter:
 
     def probabilities(self, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Softmax outputs (n_rows, n_classes) of `dataset.images[rows]`, in that order."""
-        starts = range(0, len(rows), self._batch)
-        return np.concatenate(
-            [self(dataset.images[rows[start : start + self._batch]]) for start in starts]
-        )
+        outputs = []
+        for start in range(0, len(rows), self._batch):
+            outputs.append(self(dataset.images[rows[start : start + self._batch]]))
+            beat()
+        return np.concatenate(outputs)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Softmax outputs (batch, n_classes) float32 of images (batch, h, w, c) uint8."""

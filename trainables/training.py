@@ -9,6 +9,7 @@ import keras
 from numpy.typing import NDArray
 
 from scans import Dataset
+from trainables.alive import beat
 from trainables.batches import EpochBatches
 from trainables.bench import Bench, Score
 from trainables.progress import Limits, Progress, check_finite
@@ -69,8 +70,9 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         self._epoch_start = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Give up in mid-epoch when the loss is lost."""
+        """Give a sign of life; give up in mid-epoch when the loss is lost."""
         del batch
+        beat()
         if logs:
             check_finite(logs["loss"], name="loss", epoch=len(self._progress.history) + 1)
 

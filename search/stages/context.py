@@ -9,19 +9,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 
 import scans
 from neurosweep import errors
-from neurosweep.errors import TrialError
+from neurosweep.errors import CodeMismatchError, TrialError, WorkerLostError
 from reports import TrialRecord
 from search.assignment import Plan
 from search.budget import Budget
 from search.display import Display
+from search.limits import Limits
 from search.run_directory import RunDirectory
-from search.worker import StageWorker
+from search.warm_child import TASKS
+from search.worker import StageWorker, WorkerSettings
 from trainables import Runtime
 
 __all__ = ["Run", "StageWorkers", "timed"]
+
+_ATTEMPTS = 3
+"""How often a task is begun that loses its worker: no fault of its own, but not for ever."""
+
+_PLACE_LIMIT = 600.0  # seconds for a cluster to bring a node back
+
+_AS_MANY_AS_FIT = 2**31  # workers: those of a node are limited by its resources alone
 
 
 @contextlib.contextmanager
@@ -63,6 +73,11 @@ class Run:
     runtime: Runtime
     records: list[TrialRecord] = field(default_factory=list)
 
+    @property
+    def limits(self) -> Limits:
+        """What a trial may take."""
+        return Limits.of(self.plan.experiment.resources)
+
     def facts(self) -> dict[str, Any]:
         """What all records of this run have in common."""
         return {
@@ -73,13 +88,37 @@ class Run:
 
 
 class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
-    """One worker for the stages around the search, warm from task to task."""
+    """One worker for the stages around the search, warm from task to task.
 
-    def __init__(self, runtime: Runtime, resources: Mapping[str, float]) -> None:
-        """Asks Ray for a worker with the resources of one trial."""
-        actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
-        self._actor = actor.remote(runtime)
-        self._ready = self._actor.__ray_ready__.remote()
+    A worker that is lost, with its node say, is replaced, and its task begun again.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        resources: Mapping[str, float],
+        limits: Limits | None = None,
+        *,
+        tasks: str = TASKS,
+    ) -> None:
+        """Asks Ray for a worker with the resources of one trial.
+
+        Args:
+            runtime: Threads, precision and determinism.
+            resources: What the worker gets, as Ray names it.
+            limits: What training may take; None for what holds by default.
+            tasks: The module of the tasks.
+        """
+        self._settings = WorkerSettings(
+            source=None,
+            runtime=runtime,
+            limits=limits or Limits(),
+            resources=dict(resources),
+            workers=_AS_MANY_AS_FIT,
+            tasks=tasks,
+        )
+        self._replaced = False
+        self._hire()
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # the cluster may be gone already
@@ -104,14 +143,53 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
         Raises:
             TrialError: if the task failed; the message has its traceback, where that says more.
+            WorkerLostError: if it lost its worker time after time, or there is no place for
+                another worker.
+            CodeMismatchError: if the worker runs another version of this program.
         """
-        kind, content = ray.get(self._actor.run.remote(task, payload, seconds))
-        if kind == "failed":
-            raise TrialError(
-                f"the stage's task `{task}` failed on its worker: {content['kind']}: "
-                f"{content['message']}{_where(content)}"
+        end = None if seconds is None else time.monotonic() + seconds
+        for _ in range(_ATTEMPTS):
+            left = None if end is None else max(0.0, end - time.monotonic())
+            kind, content = self._attempt(task, payload, left)
+            if kind == "mismatch":
+                raise CodeMismatchError(content)
+            if kind != "failed":
+                return content
+            if content["kind"] != WorkerLostError.__name__:
+                raise TrialError(
+                    f"the stage's task `{task}` failed on its worker: {content['kind']}: "
+                    f"{content['message']}{_where(content)}"
+                )
+        raise WorkerLostError(
+            f"the stage's task `{task}` lost its worker {_ATTEMPTS} times, the last time: "
+            f"{content['message']}"
+        )
+
+    def _attempt(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
+        """The worker's last message; a worker that is lost with its node fails as a child does."""
+        if self._replaced and not self.ready(_PLACE_LIMIT):
+            raise WorkerLostError(
+                f"the worker of the stage's task `{task}` was lost, and for {_PLACE_LIMIT:g} "
+                "seconds there was no place for another; bring the cluster's nodes back and go on "
+                "with --resume"
             )
-        return content
+        try:
+            return ray.get(self._actor.run.remote(task, payload, seconds))
+        except RayTaskError:
+            raise
+        except RayError as error:
+            with contextlib.suppress(Exception):
+                ray.kill(self._actor)
+            self._hire()
+            self._replaced = True
+            message = f"its process or node is gone: {error}"
+            return "failed", {"kind": WorkerLostError.__name__, "message": message}
+
+    def _hire(self) -> None:
+        resources = self._settings.resources
+        actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
+        self._actor = actor.remote(self._settings)
+        self._ready = self._actor.__ray_ready__.remote()
 
 
 def _where(failure: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from ray.exceptions import RayError
 
-from neurosweep.errors import TrialError
+from neurosweep.errors import TrialError, WorkerLostError
 from reports import TrialRecord
 from search.stages.context import Run, StageWorkers
 from search.stages.evaluate import finalists
@@ -108,7 +108,7 @@ def cross_validate(run: Run, worker: Worker, *, hire: Hire | None = None) -> Non
 
 
 def _hire(run: Run) -> AbstractContextManager[Worker]:
-    return StageWorkers(run.runtime, run.resources)
+    return StageWorkers(run.runtime, run.resources, run.limits)
 
 
 def _rounds(run: Run, chosen: Sequence[TrialRecord], scores: FoldScores) -> list[_Round]:
@@ -205,7 +205,7 @@ class _Crew:
                 return
             try:
                 self._said.put(self._train(worker, one))
-            except RayError as error:
+            except (RayError, WorkerLostError) as error:
                 # The worker is lost, and this thread with it; the others go on.
                 self._said.put(_Ended(round=one, failure=f"its worker was lost: {error}"))
                 return
@@ -217,5 +217,7 @@ class _Crew:
         payload = {"recipe": one.recipe, "source": self._run.source, "fold": one.fold}
         try:
             return _Ended(round=one, score=worker.run("cross_validate", payload, seconds=left))
+        except WorkerLostError:
+            raise
         except TrialError as error:
             return _Ended(round=one, failure=str(error))

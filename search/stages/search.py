@@ -53,7 +53,13 @@ def search(run: Run) -> list[TrialRecord]:
         with run.display.searching():
             run_trials(
                 book,
-                WorkerSettings(source=run.source, runtime=run.runtime),
+                WorkerSettings(
+                    source=run.source,
+                    runtime=run.runtime,
+                    limits=run.limits,
+                    resources=dict(run.resources),
+                    workers=run.workers,
+                ),
                 workers=run.workers,
                 resources=dict(run.resources),
                 rungs=rungs,

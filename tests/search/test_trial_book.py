@@ -63,13 +63,6 @@ def test_a_failed_trial_leaves_its_traceback_and_reason(run):
     assert "Traceback" in (run.path / "trials" / name / "log.txt").read_text()
 
 
-def test_a_trial_whose_worker_vanished_before_an_epoch_has_failed(run):
-    ours = book(run)
-    record = ours.end(ours.next_assignment().trial_id, None)
-    assert record.status == Status.FAILED
-    assert "worker was lost" in str(record.error)
-
-
 def test_a_trial_stopped_by_the_budget_is_complete_and_says_so(run):
     ours = book(run)
     name = ours.next_assignment().trial_id
@@ -181,19 +174,3 @@ def test_a_kill_before_a_record_counts_leaves_every_finalist_its_weights(run, mo
     after.end(after.next_assignment().trial_id, completed(0.9))
     assert not (run.path / "trials" / "t0000" / "weights.npz").exists()
     assert load_weights(run, better)
-
-
-def test_a_trial_whose_weights_are_lost_with_their_worker_has_failed(run):
-    from neurosweep.errors import WorkerLostError
-
-    def lost():
-        raise WorkerLostError("the node went away")
-
-    ours = book(run)
-    name = ours.next_assignment().trial_id
-    outcome = type(failed())(result=completed(0.9).result, fetch_weights=lost)
-    record = ours.end(name, outcome)
-    assert (record.status, record.error) == (
-        Status.FAILED,
-        "WorkerLostError: the node went away",
-    )

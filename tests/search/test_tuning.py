@@ -45,6 +45,12 @@ class Book:
         return self.given - len(self.ended)
 
     @property
+    def running_trials(self):
+        ended = {name for name, _ in self.ended}
+        names = [f"t{number + 1:04d}" for number in range(self.given)]
+        return [name for name in names if name not in ended]
+
+    @property
     def exhausted(self):
         return self.given >= 4
 
@@ -126,10 +132,38 @@ def test_what_the_books_raise_comes_out_as_it_was_and_ends_the_search(
     assert not book.ended
 
 
+def test_what_tune_gives_up_is_handed_out_to_another_tune(monkeypatch):
+    book, given_up = Book(), []
+
+    def tune(callback, searcher, worker, scheduler):
+        while book.given < 2:
+            searcher.suggest("any")
+        if not given_up:
+            given_up.extend(book.running_trials)
+            raise RuntimeError("Caught unexpected exception: the object is lost")
+        assert callback.broken is None
+
+    monkeypatch.setattr(tuning, "_run_tune", tune)
+    run(book, monkeypatch)
+    assert given_up == ["t0001", "t0002"]
+    assert [name for name, _ in book.ended] == given_up
+
+
+def test_tune_that_fails_with_nothing_running_is_an_error(monkeypatch):
+    def tune(*_):
+        raise RuntimeError("there is no Ray")
+
+    monkeypatch.setattr(tuning, "_run_tune", tune)
+    with pytest.raises(RuntimeError, match="there is no Ray"):
+        run(Book(), monkeypatch)
+
+
 def test_the_searcher_waits_while_all_workers_are_busy():
     book = Book()
     searcher = BookSearcher(book, 1, BookCallback(book))
     assert searcher.suggest("a") == {"assignment": {"trial_id": "t0001", "recipe": {"epochs": 5}}}
     assert searcher.suggest("b") is None
     book.given = 4
-    assert searcher.suggest("c") == "FINISHED"
+    assert searcher.suggest("c") is None  # one that runs may lose its worker and come again
+    book.ended = ["a", "b", "c", "d"]
+    assert searcher.suggest("d") == "FINISHED"

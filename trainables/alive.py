@@ -1,0 +1,28 @@
+"""Signs of life from inside training, for whoever watches this process from outside.
+
+What is long without a word — a batch of training, a batch of measuring — calls `beat` after each.
+A process has one watcher at most, as it has one state of TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["beat", "watch"]
+
+_watcher: Callable[[], None] | None = None
+
+
+def watch(watcher: Callable[[], None] | None) -> None:
+    """Have `watcher` called at each sign of life from now on; None for nobody.
+
+    It is called in the middle of training, up to thousands of times a second, and must be quick.
+    """
+    global _watcher  # noqa: PLW0603 - a process is watched as a whole
+    _watcher = watcher
+
+
+def beat() -> None:
+    """Say that this process is alive; free of effect on what it computes."""
+    if _watcher is not None:
+        _watcher()
