@@ -9,6 +9,7 @@
     │   └── WeightsError             pretrained weights: missing, truncated, of another backbone
     ├── TrialError                   one trial failed; the search goes on
     │   ├── DivergedError            its loss or accuracy became NaN or infinite
+    │   ├── StateError               its kept state cannot be gone on from; it starts anew
     │   ├── OutOfMemoryError         it took more memory than its share
     │   ├── HungError                its process gave no sign of life for too long
     │   ├── TimeLimitError           one of its epochs took longer than an epoch may
@@ -36,6 +37,7 @@ __all__ = [
     "RepeatedFailureError",
     "RunDirectoryError",
     "SpaceError",
+    "StateError",
     "TimeLimitError",
     "TrialError",
     "UserError",
@@ -98,6 +100,10 @@ class TimeLimitError(TrialError):
 
 class CrashedError(TrialError):
     """A trial's process ended by itself, by a fatal signal say."""
+
+
+class StateError(TrialError):
+    """The state that was kept of a trial is damaged or of another; the trial starts anew."""
 
 
 class WorkerLostError(TrialError):

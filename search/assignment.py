@@ -24,11 +24,15 @@ class Assignment:
         suggestion: The configuration and its number.
         recipe: What is needed to train it, here or anywhere.
         seconds_left: Seconds until the search stage ends, or None.
+        state: Where an earlier worker left the trial, or None to begin it.
+        score: Best validation accuracy of the epochs before that state; 0 without one.
     """
 
     suggestion: Suggestion
     recipe: Recipe
     seconds_left: float | None
+    state: bytes | None = None
+    score: float = 0.0
 
     @property
     def trial_id(self) -> str:
@@ -41,6 +45,8 @@ class Assignment:
             "trial_id": self.trial_id,
             "recipe": self.recipe.to_dict(),
             "seconds_left": self.seconds_left,
+            "state": self.state,
+            "score": self.score,
         }
 
 

@@ -1,9 +1,10 @@
 """The process that runs TensorFlow: started by a worker, warm from one trial to the next.
 
 It knows no Ray. Its parent sends the name of a task of `search.tasks` with its payload; it answers
-with an epoch's record after each epoch, waiting for a word whether to go on, and at the end with
-the result or the failure. In between it says now and then that it is alive: from the loop over
-batches, so that an operation that hangs falls silent. It ends with its parent.
+with an epoch's record after each epoch, now and then with its state before it, waiting for a word
+whether to go on, and at the end with the result or the failure. In between it says now and then
+that it is alive: from the loop over batches, so that an operation that hangs falls silent. It ends
+with its parent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from trainables.alive import watch
 
-__all__ = ["ALIVE", "CONTINUE", "DROP", "STOP", "main"]
+__all__ = ["ALIVE", "CONTINUE", "DROP", "STOP", "Listener", "main"]
 
 ALIVE = "alive"
 """A message that is a sign of life and nothing else; it wants no answer."""
@@ -31,6 +32,26 @@ CONTINUE, STOP, DROP = "continue", "stop", "drop"
 
 _ALIVE_EVERY = 2.0  # seconds at least between two signs of life
 _MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}  # Python's and TensorFlow's
+
+
+class Listener:
+    """The worker, as a running task sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Talks to the worker at the other end."""
+        self._connection = connection
+
+    def __call__(self, record: Any) -> bool:
+        """Tells of an epoch and waits for the word whether to go on."""
+        self._connection.send(("epoch", record))
+        answer = self._connection.recv()
+        if answer == DROP:
+            raise _DroppedError
+        return bool(answer == CONTINUE)
+
+    def keep(self, state: bytes) -> None:
+        """Hands over the state after the epoch that is told next; nothing is answered."""
+        self._connection.send(("state", state))
 
 
 class _DroppedError(BaseException):
@@ -75,16 +96,8 @@ def _serve(connection: Connection, tasks: Any) -> None:
 
 def _run(task: Any, payload: dict[str, Any], connection: Connection) -> tuple[str, Any]:
     """Runs one task; whatever happens becomes a message."""
-
-    def report(record: Any) -> bool:
-        connection.send(("epoch", record))
-        answer = connection.recv()
-        if answer == DROP:
-            raise _DroppedError
-        return bool(answer == CONTINUE)
-
     try:
-        return "done", task(report=report, **payload)
+        return "done", task(report=Listener(connection), **payload)
     except _DroppedError:
         return "dropped", None
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import scans
 import trainables
+from search.state_rhythm import KEEP_SECONDS, StateRhythm
 from trainables import EpochRecord, Evaluation, FitResult, Recipe, Runtime
 
 __all__ = [
@@ -33,6 +34,18 @@ __all__ = [
 ]
 
 Report = Callable[[EpochRecord], bool]
+
+
+class StateReport(Protocol):
+    """A report that takes states too."""
+
+    def __call__(self, record: EpochRecord) -> bool:
+        """Takes an epoch's record; False means: stop now."""
+
+    def keep(self, state: bytes) -> None:
+        """Takes the state after the epoch that is reported next."""
+
+
 Weights = Sequence[NDArray[np.generic]]
 
 
@@ -56,9 +69,17 @@ def measure(*, image_size: int, channels: int, threads: int, report: Report) -> 
     )
 
 
-def fit(*, recipe: Recipe, source: scans.Source, report: Report) -> FitResult:
-    """Trains one configuration."""
-    return trainables.fit(recipe, _dataset(source, recipe), report)
+def fit(
+    *,
+    recipe: Recipe,
+    source: scans.Source,
+    report: StateReport,
+    state: bytes | None = None,
+    keep_seconds: float = KEEP_SECONDS,
+) -> FitResult:
+    """Trains one configuration, from its beginning or from a state; hands over states of it."""
+    keep = StateRhythm(report.keep, seconds=keep_seconds)
+    return trainables.fit(recipe, _dataset(source, recipe), report, state=state, keep=keep)
 
 
 def fine_tune(

@@ -24,6 +24,7 @@ from search.budget import Budget
 from search.display import Display
 from search.failure_streak import FailureStreak
 from search.run_directory import RunDirectory
+from search.states_kept import StatesKept
 from search.study import Ending, Study, Suggestion
 from search.weights_kept import WeightsKept
 from trainables import EpochRecord
@@ -100,12 +101,14 @@ class TrialBook:
         self._lost: Counter[str] = Counter()
         self._streak = FailureStreak(run.path)
         self._kept = WeightsKept(run, plan.experiment.final.finalists)
+        self._states = StatesKept(run, facts)
 
     def resume(self, records: list[TrialRecord]) -> None:
         """Takes over what an earlier driver recorded, and the trials it left running."""
         searched = [record for record in records if record.stage == Stage.SEARCH]
         self.records = searched
         self._kept.resume(searched)
+        self._states.drop_of(record.trial_id for record in searched)
         self._study.close_recorded({_number(record): _ending(record) for record in searched})
         self._again = self._study.interrupted()
 
@@ -132,32 +135,69 @@ class TrialBook:
     def next_assignment(self) -> Assignment | None:
         """Hands out the next trial; an interrupted one first, under its own number.
 
-        None if every configuration of a finite space has been handed out.
+        One whose state was kept goes on from it, whoever trained it before. None if every
+        configuration of a finite space has been handed out.
         """
         suggestion = self._again.pop(0) if self._again else self._study.ask()
         if suggestion is None:
             return None
+        recipe = self._plan.recipe(suggestion)
+        found = self._states.find(suggestion.trial_id, recipe)
         assignment = Assignment(
             suggestion=suggestion,
-            recipe=self._plan.recipe(suggestion),
+            recipe=recipe,
             seconds_left=self._budget.search_seconds_left(),
+            state=found.content,
+            score=max((epoch["val_accuracy"] for epoch in found.epochs), default=0.0),
         )
         trial_id = assignment.trial_id
         self._running[trial_id] = _Running(assignment, _now())
         self._run.trial(trial_id)
-        self._run.write(f"trials/{trial_id}/epochs.jsonl", b"")
         self._display.started(trial_id, suggestion.configuration, suggestion.note)
+        self._begin_after(trial_id, found.epochs)
+        if found.damage is not None:
+            self._display.note(f"{trial_id} starts anew: {found.damage}")
         return assignment
+
+    def _begin_after(self, trial_id: str, epochs: list[EpochRecord]) -> None:
+        """Sets a running trial's epochs to those that it will not train again."""
+        running = self._running[trial_id]
+        running.epochs.clear()
+        running.best = -math.inf
+        lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
+        self._run.write(f"trials/{trial_id}/epochs.jsonl", lines.encode())
+        for epoch in epochs:
+            self._know(running, epoch)
+        if epochs:
+            self._display.note(f"{trial_id} goes on after epoch {len(epochs)}")
+
+    def keep_state(self, trial_id: str, fetch: Callable[[], bytes]) -> None:
+        """Keeps the state of a running trial after the epoch noted last.
+
+        Args:
+            trial_id: The trial.
+            fetch: Brings the state from the worker; called only if there is time to write it.
+        """
+        self._states.offer(trial_id, fetch)
+
+    def start_anew(self, trial_id: str, reason: str) -> None:
+        """Takes back a running trial's epochs: its worker could not go on from the kept state."""
+        self._states.drop(trial_id)
+        self._begin_after(trial_id, [])
+        self._display.note(f"{trial_id} starts anew: {reason}")
 
     def note_epoch(self, trial_id: str, epoch: EpochRecord) -> None:
         """Notes one epoch of a running trial."""
-        running = self._running[trial_id]
-        running.epochs.append(epoch)
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
+        self._know(self._running[trial_id], epoch)
+
+    def _know(self, running: _Running, epoch: EpochRecord) -> None:
+        """Adds an epoch whose line is written; the study leaves out those it has been told of."""
+        running.epochs.append(epoch)
         number = running.assignment.suggestion.number
         running.best = max(running.best, epoch["val_accuracy"])
         self._study.report(number, epoch["epoch"], running.best)
-        self._display.epoch(trial_id, epoch, self._plan.experiment.epochs)
+        self._display.epoch(running.assignment.trial_id, epoch, self._plan.experiment.epochs)
 
     def note_stop(self, trial_id: str, reason: str) -> None:
         """Notes in words why the scheduler stops a running trial, for its record."""
@@ -185,6 +225,7 @@ class TrialBook:
         self._write(record, running)
         del self._running[trial_id]
         self._kept.tidy(self.records)
+        self._states.drop(trial_id)
         self._tell(record, running.assignment.suggestion.number)
         completed = any(known.status == Status.COMPLETED for known in self.records)
         self._streak.note(record, none_completed=not completed)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
@@ -25,7 +26,7 @@ from neurosweep.errors import CodeMismatchError, WorkerLostError
 from search.rung_scheduler import RungScheduler
 from search.schedule import Rungs
 from search.trial_book import Outcome, TrialBook
-from search.worker import FINAL, SCORE, TrialWorker, WorkerSettings
+from search.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
 
@@ -131,8 +132,7 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
         if self._callback.broken is not None:
             return str(Searcher.FINISHED)
         if self._book.exhausted:
-            # Tune never asks again after FINISHED; one of those running may lose its worker.
-            return None if self._book.running else str(Searcher.FINISHED)
+            return self._nothing_left()
         if self._book.running >= self._workers:
             return None
         try:
@@ -140,9 +140,13 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
         except Exception as error:  # noqa: BLE001 - raised again after Tune has wound down
             self._callback.broken = error
             return str(Searcher.FINISHED)
-        return (
-            str(Searcher.FINISHED) if assignment is None else {"assignment": assignment.to_dict()}
-        )
+        if assignment is None:
+            return self._nothing_left()
+        return {"assignment": _carried(assignment.to_dict())}
+
+    def _nothing_left(self) -> str | None:
+        """FINISHED, or None where one that runs may lose its worker: Tune asks no more after it."""
+        return None if self._book.running else str(Searcher.FINISHED)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -171,11 +175,15 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         self.tune_failed = False
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Notes an epoch, or keeps the outcome for the end."""
+        """Notes an epoch and the state after it, or keeps the outcome for the end."""
         name = _name(trial)
-        epoch = result.pop("epoch", None)
+        anew, epoch, state = (result.pop(key, None) for key in (ANEW, "epoch", STATE))
+        if anew is not None:
+            self._keep(lambda: self._book.start_anew(name, anew))
         if epoch is not None:
             self._keep(lambda: self._book.note_epoch(name, epoch))
+        if state is not None:
+            self._keep(lambda: self._book.keep_state(name, lambda: _fetch(state[0]).tobytes()))
         final = result.pop(FINAL, None)  # kept out of what Tune stores with the trial
         if final is not None and "mismatch" in final:
             self.broken = self.broken or CodeMismatchError(final["mismatch"])
@@ -255,3 +263,11 @@ def _fetch(weights: Any) -> Any:
         return ray.get(weights)
     except ray.exceptions.RayError as error:
         raise WorkerLostError(f"the worker was lost before its weights came: {error}") from error
+
+
+def _carried(assignment: dict[str, Any]) -> dict[str, Any]:
+    """An assignment whose state, where it has one, goes by reference: Tune writes down the rest."""
+    state = assignment.pop("state", None)
+    if state is None:
+        return assignment
+    return {**assignment, "state": [ray.put(np.frombuffer(state, np.uint8))]}

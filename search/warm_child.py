@@ -32,7 +32,9 @@ from search.memory import readable
 __all__ = ["TASKS", "Message", "WarmChild"]
 
 Message = tuple[str, Any]
-"""`epoch`, `done`, `failed` or `dropped`, with what belongs to it."""
+"""`epoch`, `state`, `done`, `failed` or `dropped`, with what belongs to it."""
+
+_UNDER_WAY = ("epoch", "state")  # what a task says before its last word
 
 TASKS = "search.tasks"
 """The module of what a child can do."""
@@ -116,7 +118,7 @@ class WarmChild:
         self._busy = False
         try:
             self._send(DROP)
-            while self._receive(_DROP_LIMIT)[0] == "epoch":
+            while self._receive(_DROP_LIMIT)[0] in _UNDER_WAY:
                 pass  # said before it read the word
         except TrialError:
             self.close()

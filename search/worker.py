@@ -11,19 +11,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import ray
 from ray import tune
 
 import scans
-from neurosweep.errors import TrialError
+from neurosweep.errors import StateError, TrialError
 from search.child import CONTINUE, STOP
 from search.code_hash import code_hash, explain_mismatch
 from search.limits import Limits
 from search.memory import machine_memory, memory_share
+from search.state_rhythm import KEEP_SECONDS
 from search.warm_child import TASKS, WarmChild
 from trainables import EpochRecord, Recipe, Runtime
 
-__all__ = ["FINAL", "PROGRESS", "SCORE", "StageWorker", "TrialWorker", "WorkerSettings"]
+__all__ = [
+    "ANEW",
+    "FINAL",
+    "PROGRESS",
+    "SCORE",
+    "STATE",
+    "StageWorker",
+    "TrialWorker",
+    "WorkerSettings",
+]
 
 SCORE, PROGRESS, FINAL = "score", "progress", "final"
 """Keys of a result: the score the scheduler compares, the epochs trained, the outcome.
@@ -34,6 +45,9 @@ worth if it ended here, and early epochs with batch norm jump up and down.
 
 _TRAINING = ("fine_tune", "cross_validate")
 """Tasks of the stages that have epochs; a trial's limits hold for them as well."""
+
+STATE, ANEW = "state", "anew"
+"""More keys: a reference to the trial's state after the epoch; why its kept state was of no use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +63,7 @@ class WorkerSettings:
         workers: Trials at once in all.
         code: The hash of the driver's code.
         tasks: The module of the child's tasks.
+        keep_seconds: The shortest pause between two states of a trial.
     """
 
     source: scans.Source | None
@@ -58,6 +73,7 @@ class WorkerSettings:
     workers: int = 1
     code: str = field(default_factory=code_hash)
     tasks: str = TASKS
+    keep_seconds: float = KEEP_SECONDS
 
     def limits_here(self) -> Limits:
         """The limits on the node this runs on: a trial's share of it, where none was asked for."""
@@ -91,7 +107,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         left = self._assignment["seconds_left"]
         self._deadline = None if left is None else time.monotonic() + left
         self._last_epoch: EpochRecord | None = None
-        self._best = 0.0
+        self._best = float(self._assignment.get("score", 0.0))
+        self._state: Any = None
+        self._anew: str | None = None
         return True
 
     def step(self) -> dict[str, Any]:
@@ -120,11 +138,32 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _next_message(self) -> tuple[str, Any]:
         if self._last_epoch is None:
-            recipe = Recipe.from_dict(self._assignment["recipe"])
-            self._child.begin("fit", {"recipe": recipe, "source": self._settings.source})
+            self._begin(_brought(self._assignment.get("state")))
         else:
             self._child.answer(CONTINUE if self._time_for_another_epoch() else STOP)
-        return self._child.next_message()
+        kind, content = self._next_word()
+        if kind == "failed" and content["kind"] == StateError.__name__ and self._anew is None:
+            self._anew, self._best = content["message"], 0.0
+            self._begin(None)
+            kind, content = self._next_word()
+        return kind, content
+
+    def _begin(self, state: bytes | None) -> None:
+        payload = {
+            "recipe": Recipe.from_dict(self._assignment["recipe"]),
+            "source": self._settings.source,
+            "state": state,
+            "keep_seconds": self._settings.keep_seconds,
+        }
+        self._child.begin("fit", payload)
+
+    def _next_word(self) -> tuple[str, Any]:
+        """The next message that Tune is to hear of; a state waits for the epoch it belongs to."""
+        kind, content = self._child.next_message()
+        while kind == "state":
+            self._state = ray.put(np.frombuffer(content, np.uint8))
+            kind, content = self._child.next_message()
+        return kind, content
 
     def _time_for_another_epoch(self) -> bool:
         """Whether at least half of the next epoch would lie before the deadline."""
@@ -133,7 +172,18 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         return bool(time.monotonic() + self._last_epoch["seconds"] / 2 < self._deadline)
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
-        return {SCORE: self._best, PROGRESS: record["epoch"], "epoch": dict(record)}
+        result = {SCORE: self._best, PROGRESS: record["epoch"], "epoch": dict(record)}
+        if self._state is not None:
+            # By reference, as weights go: the driver fetches it if it has the time to write it.
+            result[STATE], self._state = [self._state], None
+        if self._anew:
+            result[ANEW], self._anew = self._anew, ""
+        return result
+
+
+def _brought(state: list[Any] | None) -> bytes | None:
+    """The state that an assignment refers to."""
+    return None if state is None else ray.get(state[0]).tobytes()
 
 
 def _light(result: Any) -> dict[str, Any]:

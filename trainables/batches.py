@@ -21,7 +21,13 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
     """
 
     def __init__(
-        self, dataset: Dataset, rows: NDArray[np.int64], *, batch_size: int, seed: int
+        self,
+        dataset: Dataset,
+        rows: NDArray[np.int64],
+        *,
+        batch_size: int,
+        seed: int,
+        epochs_done: int = 0,
     ) -> None:
         """Point at `rows` of `dataset.images`; nothing is copied.
 
@@ -30,6 +36,7 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
             rows: (n,) positions into `dataset.images`, n at least 1.
             batch_size: Images per batch, at least 1.
             seed: Seeds the order of each epoch.
+            epochs_done: Epochs of earlier sittings; the next one's order follows theirs.
         """
         super().__init__()
         self._dataset = dataset
@@ -37,7 +44,7 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
         self._batch_size = batch_size
         self._seed = seed
         self._targets = np.eye(len(dataset.classes), dtype=np.float32)
-        self._epoch = 0
+        self._epoch = epochs_done
         self._order = rows
 
     def __len__(self) -> int:

@@ -10,44 +10,72 @@ import keras
 from scans import Dataset
 from trainables.assemble import build_core, check_dataset
 from trainables.bench import Bench
+from trainables.checkpoint import made_for, read_state
 from trainables.progress import Limits
 from trainables.recipe import Recipe
 from trainables.results import FitResult, Report
 from trainables.runtime import current_runtime
 from trainables.settings import TrainingSettings
+from trainables.sitting import Keep, Sitting
 from trainables.training import train
 
 __all__ = ["fit", "start_afresh"]
 
 
-def fit(recipe: Recipe, dataset: Dataset, report: Report) -> FitResult:
-    """Train a recipe from its first weights to its kept epoch.
+def fit(
+    recipe: Recipe,
+    dataset: Dataset,
+    report: Report,
+    *,
+    state: bytes | None = None,
+    keep: Keep | None = None,
+) -> FitResult:
+    """Train a recipe from its first weights, or from a kept state, to its kept epoch.
 
     On a CPU the same recipe, data and runtime give the same figures to the last digit, in this
-    process and in a fresh one. `trainables.start` comes first.
+    process and in a fresh one, in one sitting or in several. `trainables.start` comes first.
 
     Args:
         recipe: What to train.
         dataset: Opened at the recipe's image size and colour.
         report: Called with each epoch's record; False ends training at once.
+        state: Where an earlier sitting left this training run; its epochs are not reported again.
+        keep: Called after each epoch that another may follow, before it is reported, with a
+            function that makes the state to go on from.
 
     Raises:
         DataError: The data set does not fit the recipe.
         DivergedError: A loss became NaN or infinite.
+        StateError: The state is damaged, or of another recipe, data set or runtime.
     """
     runtime = current_runtime()
     check_dataset(recipe, dataset)
     settings = TrainingSettings.read(recipe.configuration)
     limits = Limits(epochs=recipe.epochs, patience=settings.patience, stop_epoch=recipe.stop_epoch)
     started = time.perf_counter()
+    wanted = made_for(recipe, data_fingerprint=dataset.fingerprint, runtime=vars(runtime))
+    sitting = Sitting(
+        made_for=wanted,
+        earlier=None if state is None else read_state(state, wanted),
+        keep=keep,
+        started=started,
+    )
     start_afresh(recipe.seed)
     core = build_core(
         recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
     )
     bench = Bench(recipe, core, dataset, runtime=runtime)
     building = time.perf_counter() - started
-    result = train(bench, dataset, report, settings=settings, limits=limits, seed=recipe.seed)
-    return replace(result, seconds=result.seconds + building)
+    result = train(
+        bench,
+        dataset,
+        report,
+        settings=settings,
+        limits=limits,
+        seed=recipe.seed,
+        sitting=sitting,
+    )
+    return replace(result, seconds=sitting.seconds_before + building + result.seconds)
 
 
 def start_afresh(seed: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from neurosweep.errors import DivergedError
@@ -26,11 +27,14 @@ class Progress:
     A score is better when its accuracy is higher, or equal with a lower loss.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, history: Iterable[EpochRecord] = ()) -> None:
+        """Begin before the first epoch, or after those of earlier sittings."""
         self._limits = limits
         self._best = (-math.inf, -math.inf)
         self.kept_epoch = 0
         self.history: list[EpochRecord] = []
+        for record in history:
+            self.add(record)
 
     def add(self, record: EpochRecord) -> bool:
         """Note an epoch; True if it is the best so far.

@@ -12,9 +12,11 @@ from scans import Dataset
 from trainables.alive import beat
 from trainables.batches import EpochBatches
 from trainables.bench import Bench, Score
+from trainables.checkpoint import TrainingState
 from trainables.progress import Limits, Progress, check_finite
 from trainables.results import EpochRecord, FitResult, Report
 from trainables.settings import TrainingSettings
+from trainables.sitting import Sitting, restore, variables_of
 
 __all__ = ["EpochEnd", "train"]
 
@@ -27,8 +29,9 @@ def train(
     settings: TrainingSettings,
     limits: Limits,
     seed: int,
+    sitting: Sitting | None = None,
 ) -> FitResult:
-    """Train the bench's core as it stands and give back its best epoch.
+    """Train the bench's core as it stands, or from where a sitting goes on, to its best epoch.
 
     `seconds` of the result counts from here; the caller adds what it did before.
 
@@ -39,22 +42,37 @@ def train(
         settings: Optimiser, batch size and so on.
         limits: When training ends.
         seed: Seeds the order of the images.
+        sitting: Where training goes on, and who keeps its states; None for a single sitting.
 
     Raises:
         DivergedError: A loss became NaN or infinite.
+        StateError: The state to go on from is of another model.
     """
     started = time.perf_counter()
-    batches = EpochBatches(dataset, dataset.train, batch_size=settings.batch_size, seed=seed)
+    sitting = sitting or Sitting()
+    done = len(sitting.history)
+    batches = EpochBatches(
+        dataset, dataset.train, batch_size=settings.batch_size, seed=seed, epochs_done=done
+    )
     model = bench.compile(settings, steps=limits.epochs * len(batches))
-    at_end = EpochEnd(bench, Progress(limits), report)
-    model.fit(batches, epochs=limits.epochs, verbose=0, shuffle=False, callbacks=[at_end])
+    if sitting.earlier is not None:
+        restore(model, sitting.earlier)
+    at_end = EpochEnd(bench, Progress(limits, sitting.history), report, sitting)
+    model.fit(
+        batches,
+        initial_epoch=done,
+        epochs=limits.epochs,
+        verbose=0,
+        shuffle=False,
+        callbacks=[at_end],
+    )
     return at_end.result(seconds=time.perf_counter() - started)
 
 
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no types
     """Measures, reports and decides at the end of each epoch; keeps the best weights."""
 
-    def __init__(self, bench: Bench, progress: Progress, report: Report) -> None:
+    def __init__(self, bench: Bench, progress: Progress, report: Report, sitting: Sitting) -> None:
         super().__init__()
         self._bench = bench
         self._progress = progress
@@ -62,7 +80,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         self._epoch_start = 0.0
         self._reporting = 0.0
         self._stop_reason = ""
-        self._kept: tuple[Score, list[NDArray[Any]]] | None = None
+        self._sitting = sitting
+        self._kept = _best_of(sitting.earlier, progress)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
@@ -83,6 +102,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         if self._progress.add(record):
             self._kept = (score, self._bench.core.get_weights())
         before = time.perf_counter()
+        if self._sitting.keep is not None and self._progress.end(stopped=False) is None:
+            self._sitting.keep(self._state_as_bytes)
         wanted = self._report(record)
         self._reporting += time.perf_counter() - before
         reason = self._progress.end(stopped=not wanted)
@@ -92,9 +113,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
 
     def result(self, *, seconds: float) -> FitResult:
         """What was trained, after the last epoch; `seconds` include those of reporting."""
-        if self._kept is None:
-            raise RuntimeError("result() is called after at least one epoch; none has ended.")
-        score, weights = self._kept
+        score, weights = self._best()
         return FitResult(
             epochs=len(self._progress.history),
             kept_epoch=self._progress.kept_epoch,
@@ -108,6 +127,26 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             parameters=int(self._bench.core.count_params()),
         )
 
+    def _state_as_bytes(self) -> bytes:
+        """The state after the epoch that has just ended, best epoch so far included."""
+        score, weights = self._best()
+        model, optimizer = variables_of(self.model)
+        spent = time.perf_counter() - self._sitting.started - self._reporting
+        return TrainingState(
+            made_for=self._sitting.made_for,
+            history=self._progress.history,
+            seconds=self._sitting.seconds_before + spent,
+            model=[variable.numpy() for variable in model],
+            optimizer=[variable.numpy() for variable in optimizer],
+            best=weights,
+            probabilities=score.probabilities,
+        ).to_bytes()
+
+    def _best(self) -> tuple[Score, list[NDArray[Any]]]:
+        if self._kept is None:
+            raise RuntimeError("there is a best epoch after at least one; none has ended")
+        return self._kept
+
     def _record(self, epoch: int, logs: dict[str, float], score: Score) -> EpochRecord:
         """The epoch's figures; the learning rate is the one the next step would take."""
         return EpochRecord(
@@ -120,3 +159,18 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             # Keras holds it in float32: without the digits beyond its precision.
             learning_rate=float(f"{float(self.model.optimizer.learning_rate):.7g}"),
         )
+
+
+def _best_of(
+    state: TrainingState | None, progress: Progress
+) -> tuple[Score, list[NDArray[Any]]] | None:
+    """The best epoch of earlier sittings."""
+    if state is None:
+        return None
+    record = progress.history[progress.kept_epoch - 1]
+    score = Score(
+        probabilities=state.probabilities,
+        accuracy=record["val_accuracy"],
+        loss=record["val_loss"],
+    )
+    return score, list(state.best)

@@ -118,6 +118,35 @@ def test_one_process_serves_trial_after_trial(child, recipe, source):
     np.testing.assert_array_equal(again.validation_probabilities, first.validation_probabilities)
 
 
+def test_a_killed_trial_goes_on_in_another_process_to_the_same_digits(child, recipe, source):
+    child.begin("fit", {"recipe": recipe, "source": source, "keep_seconds": 0.0})
+    kind, state = child.next_message()
+    assert kind == "state"
+    assert child.next_message()[0] == "epoch"
+    first = child.pid
+    child.answer(CONTINUE)
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(WorkerLostError):
+        to_the_end(child)
+
+    child.begin("fit", {"recipe": recipe, "source": source, "state": state})
+    kind, gone_on, epochs = to_the_end(child)
+    assert child.pid != first
+    assert (kind, [each["epoch"] for each in epochs]) == ("done", [2, 3, 4, 5])
+    child.begin("fit", {"recipe": recipe, "source": source})
+    _, whole, _ = to_the_end(child)
+    assert (gone_on.val_accuracy, gone_on.val_loss) == (whole.val_accuracy, whole.val_loss)
+    for ours, theirs in zip(gone_on.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+    child.begin("fit", {"recipe": recipe, "source": source, "keep_seconds": 0.0})
+    assert child.next_message()[0] == "state"
+    child.drop()  # with words on their way: an epoch was told meanwhile
+    child.begin("fit", {"recipe": recipe, "source": source, "state": state[:-9]})
+    kind, failure, _ = to_the_end(child)
+    assert (kind, failure["kind"]) == ("failed", "StateError")
+
+
 def test_a_round_of_folds_is_a_fit_on_its_folds_and_none_when_it_is_stopped(child, recipe, source):
     parts = source.split["part"].to_pylist()
     folds = [None if part == "test" else n % 2 for n, part in enumerate(parts)]
