@@ -182,7 +182,8 @@ class Resources(_Section):
     """What one trial gets, and how many run at once.
 
     `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
-    `precision` and `deterministic` on `auto` are settled by a measurement and by the device.
+    `precision` and `fused_batch_norm` on `auto` are settled by a measurement, `deterministic` by
+    the device. Two runs that are to be equal to the digit must not leave them to a measurement.
     `memory_per_trial` is what one trial's process may hold (text such as 6GiB, or bytes); null is
     the node's memory divided by the trials at once on it. `epoch_limit` is in seconds: an epoch
     that takes longer ends its trial as failed; null is one hour.
@@ -192,6 +193,7 @@ class Resources(_Section):
     cpus_per_trial: int = Field(default=1, ge=1)
     gpus_per_trial: Literal["auto"] | float = "auto"
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    fused_batch_norm: Literal["auto"] | bool = "auto"
     deterministic: Literal["auto"] | bool = "auto"
     memory_per_trial: ByteSize | None = None
     epoch_limit: float = EPOCH_LIMIT

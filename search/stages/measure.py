@@ -8,6 +8,7 @@ from typing import Any
 import scans
 from neurosweep.errors import NeurosweepError
 from search.assignment import Plan
+from search.experiment import Resources
 from search.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from trainables import Runtime
@@ -25,7 +26,7 @@ def choose_runtime(
     """
     wanted = plan.experiment.resources
     threads = max(1, int(resources["CPU"]))
-    deterministic = wanted.deterministic
+    deterministic, fused = wanted.deterministic, wanted.fused_batch_norm
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
         deterministic = resources["GPU"] == 0
@@ -34,6 +35,8 @@ def choose_runtime(
         worker.run("prepare", {"source": source, "sizes": sizes})
         if "runtime" in run.info:
             return Runtime(**run.info["runtime"])
+        if resources["GPU"] == 0 and wanted.precision != "auto" and fused != "auto":
+            return _as_asked(run, threads, wanted)
         measured: dict[str, Any] = worker.run(
             "measure",
             {
@@ -49,11 +52,24 @@ def choose_runtime(
             "with --set resources.gpus_per_trial=0"
         )
     precision = measured["precision"] if wanted.precision == "auto" else wanted.precision
+    fused = measured["fused_batch_norm"] if fused == "auto" else fused
     runtime = Runtime(
         threads=threads,
         precision=precision,
         deterministic=bool(deterministic),
-        fused_batch_norm=bool(measured["fused_batch_norm"]),
+        fused_batch_norm=bool(fused),
     )
     run.update(runtime=dict(vars(runtime)), measured=measured)
+    return runtime
+
+
+def _as_asked(run: RunDirectory, threads: int, wanted: Resources) -> Runtime:
+    """The runtime on CPUs of an experiment that leaves nothing to a measurement."""
+    runtime = Runtime(
+        threads=threads,
+        precision=wanted.precision,
+        deterministic=bool(wanted.deterministic),  # "auto" too: on CPUs it costs nothing
+        fused_batch_norm=bool(wanted.fused_batch_norm),
+    )
+    run.update(runtime=dict(vars(runtime)))
     return runtime
