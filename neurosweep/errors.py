@@ -19,6 +19,8 @@
     ├── CodeMismatchError            a worker runs another version of this program than the driver
     ├── RepeatedFailureError         trial after trial failed in the same way; exit code 3 if none
     │                                completed before, else 1
+    ├── StoreError                   an object store does not answer; the run can be resumed
+    │   └── LeaseLostError           another driver took the run over there; this one stops
     └── NoTrialSucceededError        exit code 3: the search ended without one completed trial
 
 A message states the rule, what was received, and what to do next.
@@ -31,6 +33,7 @@ __all__ = [
     "DivergedError",
     "ExperimentError",
     "HungError",
+    "LeaseLostError",
     "NeurosweepError",
     "NoTrialSucceededError",
     "OutOfMemoryError",
@@ -38,6 +41,7 @@ __all__ = [
     "RunDirectoryError",
     "SpaceError",
     "StateError",
+    "StoreError",
     "TimeLimitError",
     "TrialError",
     "UserError",
@@ -121,6 +125,14 @@ class RepeatedFailureError(NeurosweepError):
         """Takes the message; the exit code says whether any trial completed before."""
         super().__init__(message)
         self.exit_code = NoTrialSucceededError.exit_code if none_completed else 1
+
+
+class StoreError(NeurosweepError):
+    """An object store did not answer for longer than a short outage."""
+
+
+class LeaseLostError(StoreError):
+    """Another driver took over the run on the object store."""
 
 
 class NoTrialSucceededError(NeurosweepError):

@@ -1,12 +1,20 @@
 """Files of a run directory: lines whose last may be torn, YAML, typed JSON, text."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from neurosweep.errors import RunDirectoryError
+from neurosweep.errors import NeurosweepError, RunDirectoryError
 
-__all__ = ["MOST_BYTES", "read_lines", "read_typed", "read_yaml", "replace_text"]
+__all__ = [
+    "MOST_BYTES",
+    "read_lines",
+    "read_typed",
+    "read_yaml",
+    "replace_bytes",
+    "replace_text",
+]
 
 MOST_BYTES = 64 * 1024 * 1024
 """A larger JSON file is none of ours: half a million pairs of file names fit in."""
@@ -87,7 +95,32 @@ def _limited(path: Path, holds: str, advice: str) -> bytes:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file under another name and rename it, so that nobody reads half of it."""
+    """Write a text file under another name and rename it, so that nobody reads half of it.
+
+    Raises:
+        NeurosweepError: It cannot be written; what was there before still is.
+    """
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it, so that nobody reads half of it.
+
+    Raises:
+        NeurosweepError: It cannot be written; what was there before still is.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        raise NeurosweepError(
+            f"{path} could not be written ({error.strerror}); make space, or make its folder "
+            "writable, and write it again: nothing that was recorded is lost"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # on a disk that is gone there is nothing to tidy
+            aside.unlink(missing_ok=True)

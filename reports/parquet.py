@@ -1,7 +1,6 @@
 """The leaderboard as a Parquet file: its schema, and reading it back."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neurosweep.errors import RunDirectoryError
+from reports.files import replace_bytes
 from reports.leaderboard import LeaderboardRow
 from reports.records import Origin, Stage, Status, Value
 
@@ -94,6 +94,9 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
     """Write the rows as Parquet, with a column `hp.NAME` for each hyperparameter met.
 
     The file appears whole or not at all: it is written under another name and then renamed.
+
+    Raises:
+        NeurosweepError: It cannot be written; what was there before still is.
     """
     columns = {name: [_cell(row, name) for row in rows] for name in FIXED_COLUMNS}
     arrays = [pa.array(columns[field.name], field.type) for field in _FIXED_SCHEMA]
@@ -102,11 +105,10 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
         arrays.append(_hyperparameter_array([row.hyperparameters.get(name) for row in rows]))
         names.append(_HP + name)
     table = pa.table(arrays, names=names)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(
-        table.replace_schema_metadata({_VERSION_KEY: str(SCHEMA_VERSION).encode()}), partial
-    )
-    partial.replace(path)
+    sink = pa.BufferOutputStream()
+    metadata = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), sink)
+    replace_bytes(path, sink.getvalue().to_pybytes())
 
 
 def read_leaderboard(path: Path) -> list[LeaderboardRow]:

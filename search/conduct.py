@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 import reports
-from neurosweep.errors import DataError, RunDirectoryError
+from neurosweep.errors import DataError, NeurosweepError, RunDirectoryError
 from reports.wording import printable
 from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
@@ -23,7 +23,10 @@ from search.budget import Budget
 from search.cluster import connected, plan_workers
 from search.display import BothDisplays, Display, PlainDisplay, display_for
 from search.experiment import Experiment
-from search.run_directory import RunDirectory, default_location, newest_run
+from search.mirror.restore import read_info
+from search.mirror.store import Store
+from search.output import RunUri
+from search.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.stages.context import Run, StageWorkers, timed
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
@@ -42,7 +45,7 @@ class Request:
 
     Attributes:
         experiment: The experiment, options of the command line already applied.
-        output: The run directory, or None for the default place.
+        output: The run directory, or its place on an object store; None for the default place.
         resume: Go on with that run, or with the newest one.
         address: A Ray cluster, or None for this machine.
         quiet: Show nothing but the result.
@@ -50,7 +53,7 @@ class Request:
     """
 
     experiment: Experiment
-    output: Path | None = None
+    output: Path | RunUri | None = None
     resume: bool = False
     address: str | None = None
     quiet: bool = False
@@ -70,14 +73,18 @@ def conduct(request: Request) -> Path:
     _check(request.experiment)
     with _sigterm_as_interrupt(), open_run(request) as directory, directory.log() as log:
         display = BothDisplays(display, PlainDisplay(Console(file=log, width=200), budget))
+        if directory.uri is not None:
+            display.note(f"mirrored to {directory.uri}; the run directory is {directory.path}")
         try:
             _stages(request, directory, budget, display)
         except KeyboardInterrupt:
             _end_early(directory, "interrupted")
-            display.note(
-                f"interrupted; what was finished is in {directory.path}/leaderboard.parquet, and "
-                f"`neurosweep search --resume --output {directory.path}` goes on"
-            )
+            with contextlib.suppress(NeurosweepError):  # a full disk does not make it a failure
+                display.note(
+                    f"interrupted; what was finished is in {directory.path}/leaderboard.parquet, "
+                    f"and `neurosweep search --resume --output {directory.uri or directory.path}` "
+                    "goes on"
+                )
             raise
         except BaseException:
             _end_early(directory, "failed")
@@ -101,28 +108,40 @@ def open_run(request: Request) -> RunDirectory:
     Raises:
         RunDirectoryError: if it exists and is not to be resumed, or the other way round.
     """
-    now = datetime.now(UTC)
+    now, output = datetime.now(UTC), request.output
     if not request.resume:
-        path = request.output or default_location(request.experiment.name, now.astimezone())
-        return RunDirectory.create(path, _info(request, now))
-    run = RunDirectory.reopen(request.output or newest_run(Path.cwd() / "runs"))
-    commands = [*run.info.get("resumed_by", []), list(request.command)]
-    run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
+        place = output or default_location(request.experiment.name, now.astimezone())
+        path, store = _place(place)
+        return RunDirectory.create(path, _info(request, now), store=store)
+    path, store = _place(output or newest_run(Path.cwd() / "runs"))
+    run = RunDirectory.reopen(path, store=store or mirror_of(path))
+    with run.closed_on_error():
+        commands = [*run.info.get("resumed_by", []), list(request.command)]
+        run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
     return run
 
 
-def resumed_experiment(path: Path) -> Experiment:
+def _place(output: Path | RunUri) -> tuple[Path, Store | None]:
+    if isinstance(output, RunUri):
+        return output.folder, Store(output.text)
+    return output, None
+
+
+def resumed_experiment(output: Path | RunUri) -> Experiment:
     """Returns the experiment that a run began with.
 
     Raises:
         RunDirectoryError: if it is not a run, or its experiment cannot be read any more.
+        StoreError: if the store that has it does not answer.
     """
-    info = reports.read_run(path).info
+    info = None if isinstance(output, Path) else read_info(Store(output.text))
+    if info is None:
+        info = reports.read_run(output if isinstance(output, Path) else output.folder).info
     try:
         return Experiment.model_validate(info["experiment"])
     except (KeyError, ValueError) as error:
         raise RunDirectoryError(
-            f"the experiment in {path / 'run.yaml'} cannot be read ({error}); was it edited?"
+            f"the experiment in the run.yaml of {output} cannot be read ({error}); was it edited?"
         ) from None
 
 

@@ -2,27 +2,43 @@
 
 Only the driver writes here. A line is on disk before it counts: it is appended, flushed and
 synced. A file is written aside and renamed. A journal or a list of lines whose last line was torn
-by a kill is cut back to its last whole line before anything is appended.
+by a kill is cut back to its last whole line before anything is appended. Where the run is mirrored
+on an object store, a trial's files are there before its line is here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
+import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self, TextIO, cast
 
 import yaml
-from filelock import FileLock, Timeout
 
-from neurosweep.errors import NeurosweepError, RunDirectoryError
+from neurosweep.errors import RunDirectoryError
+from reports import TrialRecord
 from scans import write_whole
+from search.lines import append_whole, cut_torn_line
+from search.mirror.lease import Lease
+from search.mirror.mirror import RECORD, Mirror
+from search.mirror.restore import count_records, read_info, restore
+from search.mirror.store import Store
+from search.run_lock import RunLock
+from search.search_log import SearchLog
+from search.storage_errors import storage_errors
 
-__all__ = ["SCHEMA_VERSION", "RunDirectory", "cut_torn_line", "default_location", "newest_run"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "RunDirectory",
+    "cut_torn_line",
+    "default_location",
+    "mirror_of",
+    "newest_run",
+]
 
 SCHEMA_VERSION = 1
 """The version of the run directory's layout, written into run.yaml."""
@@ -49,25 +65,15 @@ def newest_run(folder: Path) -> Path:
     return runs[-1].parent
 
 
-def cut_torn_line(path: Path) -> int:
-    """Cuts a file of lines back to its last newline; returns the number of bytes cut."""
-    if not path.exists():
-        return 0
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        end = size
-        while end > 0:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
-            os.fsync(file.fileno())
-    return size - end
+def mirror_of(path: Path) -> Store | None:
+    """Returns the store that a run directory is mirrored on; None for one that is not.
+
+    Raises:
+        RunDirectoryError: if it is not a run.
+        StoreError: if the store does not answer.
+    """
+    mirror = _read_info(path).get("mirror")
+    return Store(str(mirror["uri"])) if isinstance(mirror, dict) and "uri" in mirror else None
 
 
 class RunDirectory:
@@ -78,17 +84,38 @@ class RunDirectory:
         info: What run.yaml holds; changed through `update`.
     """
 
-    def __init__(self, path: Path, info: dict[str, Any], lock: FileLock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: dict[str, Any],
+        held: contextlib.ExitStack,
+        mirror: Mirror | None = None,
+    ) -> None:
+        """Describes a run that `create` or `reopen` holds.
+
+        Args:
+            path: The folder, absolute.
+            info: What run.yaml holds.
+            held: Gives the locks back.
+            mirror: The copy on an object store; None for a run that has none.
+        """
         self.path = path
         self.info = info
-        self._lock = lock
+        self._held = held
+        self._mirror = mirror
 
     @classmethod
-    def create(cls, path: Path, info: Mapping[str, Any]) -> Self:
-        """Makes the folder and takes its lock.
+    def create(cls, path: Path, info: Mapping[str, Any], *, store: Store | None = None) -> Self:
+        """Makes the folder and takes its lock, and that of its place on the store.
+
+        Args:
+            path: The folder.
+            info: What run.yaml begins with.
+            store: Where the run is mirrored; None for nowhere.
 
         Raises:
             RunDirectoryError: if something else is there already, or it cannot be made.
+            StoreError: if the store does not answer.
         """
         path = path.absolute()
         if (path / "run.yaml").exists():
@@ -99,31 +126,86 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{path} exists and is not an empty folder; name another --output"
             )
-        with _storage_errors(path):
-            (path / "trials").mkdir(parents=True)
-        run = cls(path, dict(info), _take_lock(path))
-        run.update(schema_version=SCHEMA_VERSION, state="preparing")
+        with contextlib.ExitStack() as held, contextlib.ExitStack() as undo:
+            lease = None if store is None else _lease(store, undo)
+            if store is not None and read_info(store) is not None:
+                raise RunDirectoryError(
+                    f"{store} holds a run already; continue it with --resume, or name another "
+                    "--output"
+                )
+            with storage_errors(path):
+                (path / "trials").mkdir(parents=True)
+            held.callback(RunLock(path).release)
+            mirror = None
+            if store is not None and lease is not None:
+                mirror = Mirror(store, path, lease)
+                info = {**info, **_sitting(store, {})}
+            undo.pop_all()
+            run = cls(path, dict(info), held.pop_all(), mirror)
+        with run.closed_on_error():
+            run.update(schema_version=SCHEMA_VERSION, state="preparing")
         return run
 
     @classmethod
-    def reopen(cls, path: Path) -> Self:
+    def reopen(cls, path: Path, *, store: Store | None = None) -> Self:
         """Opens a run to go on with it, cutting torn last lines.
+
+        Args:
+            path: The folder; with a store, it may lack what the store has.
+            store: Where the run is mirrored; None for nowhere.
 
         Raises:
             RunDirectoryError: if it is not a run, is of another schema, or is held by a process.
+            StoreError: if the store does not answer.
         """
         path = path.absolute()
-        info = _read_info(path)
-        lock = _take_lock(path)
-        for name in ("study.journal", "trials.jsonl"):
-            cut_torn_line(path / name)
-        return cls(path, info, lock)
+        if store is None:
+            info = _read_info(path)
+        with contextlib.ExitStack() as held, contextlib.ExitStack() as undo:
+            lease = None if store is None else _lease(store, undo)
+            with storage_errors(path):
+                (path / "trials").mkdir(parents=True, exist_ok=True)
+            held.callback(RunLock(path).release)
+            mirror = None
+            if store is not None and lease is not None:
+                there = restore(store, path)
+                info = _read_info(path)
+                mirror = Mirror(store, path, lease)
+                mirror.known(there)
+                info |= _sitting(store, info)
+            for name in ("study.journal", "trials.jsonl"):
+                cut_torn_line(path / name)
+            if store is not None:
+                count_records(path)
+            undo.pop_all()
+            return cls(path, info, held.pop_all(), mirror)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        with self._held:
+            if self._mirror is not None:
+                self._close_mirror(self._mirror, failed=kind is not None)
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Within, whatever is raised gives the run free."""
+        with contextlib.ExitStack() as closing:
+            closing.push(self.__exit__)
+            yield
+            closing.pop_all()
+
+    @staticmethod
+    def _close_mirror(mirror: Mirror, *, failed: bool) -> None:
+        """Puts what has changed; what ended the run matters more than what this may raise."""
+        with contextlib.suppress(Exception) if failed else contextlib.nullcontext():
+            mirror.close()
+
+    @property
+    def uri(self) -> str | None:
+        """Where the run is mirrored; None for nowhere."""
+        return self.info["mirror"]["uri"] if self._mirror is not None else None
 
     @property
     def journal(self) -> Path:
@@ -133,7 +215,8 @@ class RunDirectory:
     def trial(self, trial_id: str) -> Path:
         """The folder of one trial, made when first asked for."""
         folder = self.path / "trials" / trial_id
-        folder.mkdir(parents=True, exist_ok=True)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def update(self, **entries: Any) -> None:
@@ -148,30 +231,45 @@ class RunDirectory:
         self.info.update(entries)
         text = yaml.safe_dump(self.info, sort_keys=False, allow_unicode=True)
         self.write("run.yaml", text.encode())
+        if self._mirror is not None:
+            self._mirror.sync()
+
+    def count(self, record: TrialRecord, **more: Any) -> None:
+        """Records a trial that ended; when this returns it counts, whatever is lost.
+
+        Args:
+            record: How it ended; the other files of its folder are written.
+            more: What record.json holds beside it, such as the recipe.
+
+        Raises:
+            NeurosweepError: if it cannot be written here, or put on the store.
+        """
+        self.trial(record.trial_id)
+        self.write_json(f"trials/{record.trial_id}/{RECORD}", {**asdict(record), **more})
+        if self._mirror is not None:
+            self._mirror.put_trial(record.trial_id)
+        self.append("trials.jsonl", record.to_json())
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file aside and renames it, so that nobody ever reads half of it."""
         target = self.path / name
-        with _storage_errors(target):
+        with storage_errors(target):
             write_whole(target, content)
+
+    def remove(self, name: str) -> None:
+        """Deletes a file, if it is there."""
+        with storage_errors(self.path / name):
+            (self.path / name).unlink(missing_ok=True)
 
     def append(self, name: str, line: str) -> None:
         """Appends one line and syncs it; when this returns, the line survives a power cut."""
-        target = self.path / name
-        with _storage_errors(target), target.open("ab") as file:
-            start = file.tell()
-            try:
-                file.write(line.encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                os.ftruncate(file.fileno(), start)  # a full disk must not leave half a line
-                raise
+        if self._mirror is not None:
+            self._mirror.check()
+        append_whole(self.path / name, line.encode() + b"\n")
 
     def log(self) -> TextIO:
-        """Opens search.log to append to; the caller closes it."""
-        with _storage_errors(self.path / "search.log"):
-            return (self.path / "search.log").open("a", encoding="utf-8", buffering=1)
+        """Opens search.log to append to."""
+        return cast("TextIO", SearchLog(self.path / "search.log"))
 
     def write_json(self, name: str, content: object) -> None:
         """Writes an object as indented JSON."""
@@ -197,32 +295,15 @@ def _read_info(path: Path) -> dict[str, Any]:
     return dict(info)
 
 
-def _take_lock(path: Path) -> FileLock:
-    # The system drops the lock with the process, so a stale one cannot stay behind.
-    lock = FileLock(path / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = path / ".holder"
-        who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
-        raise RunDirectoryError(
-            f"{path} is held by {who}; wait for it to end, or name another --output"
-        ) from None
-    (path / ".holder").write_text(f"process {os.getpid()}", encoding="utf-8")
-    return lock
+def _lease(store: Store, undo: contextlib.ExitStack) -> Lease:
+    """Takes the lease of a place; `undo` gives it back, for a run that does not come to be."""
+    lease = Lease(store)
+    lease.take()
+    undo.callback(lease.release)
+    return lease
 
 
-@contextlib.contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise NeurosweepError(
-                f"the disk is full: {path} could not be written; make space, then go on with "
-                "--resume (nothing that was finished is lost)"
-            ) from error
-        raise RunDirectoryError(
-            f"{path} could not be written ({error.strerror}); name a folder you may write to "
-            "with --output"
-        ) from error
+def _sitting(store: Store, info: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of run.yaml by which copies of one run tell which of them is ahead."""
+    before = info.get("mirror", {}).get("sittings", [])
+    return {"mirror": {"uri": store.uri, "sittings": [*before, secrets.token_hex(6)]}}

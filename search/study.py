@@ -25,6 +25,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 import spaces
 from reports import Status
 from search.known_trial import KnownTrial
+from search.recorded_trials import RecordedTrial
 from search.sampling import Ending, Proposer, Sampler, Seen, key_of
 from search.study_journal import JournalStudy, open_journal
 from search.suggestion import Suggestion, suggestion_of, trial_id_of, trial_seed
@@ -222,6 +223,28 @@ class Study:
         """Ends a trial that crashed or diverged."""
         self._end(number, Ending(status=Status.FAILED, reason=reason))
 
+    def restore(self, recorded: Iterable[RecordedTrial]) -> None:
+        """Makes up what the journal lacks of trials that ended; `close_recorded` then ends them.
+
+        The copy of a journal on an object store is some seconds old, or missing; records are not.
+        A number that the journal lacks and no record has belonged to a trial that was running: it
+        goes to another configuration.
+
+        Raises:
+            SpaceError: One is not a configuration of the space.
+        """
+        for trial in sorted(recorded, key=lambda one: one.number):
+            while self._journal.size < trial.number and self._make_up():
+                pass
+            if self._journal.size <= trial.number:
+                self._bring_back(trial)
+            elif trial.number in self._waiting:
+                self._waiting.remove(trial.number)
+                self._journal.start(trial.number)
+                self._left[trial.number] = self._as_running(self._journal.trial(trial.number))
+            if trial.number in self._left:
+                self._complete_scores(trial)
+
     def close_recorded(self, outcomes: Mapping[int, Ending]) -> None:
         """Tells what a killed driver had recorded on disk but not yet told.
 
@@ -231,6 +254,29 @@ class Study:
         for number in sorted(self._left.keys() & outcomes.keys()):
             self._running[number] = self._left.pop(number)
             self._end(number, outcomes[number])
+
+    def _make_up(self) -> bool:
+        """Gives a lost number to what the sampler proposes; False if there is nothing left."""
+        fresh = self._proposer.fresh()
+        if fresh is not None:
+            params, configuration = fresh
+            self._seen.add(key_of(configuration))
+            self._waiting.append(self._add(TrialState.WAITING, params, configuration, "sampler"))
+        return fresh is not None
+
+    def _bring_back(self, trial: RecordedTrial) -> None:
+        params, configuration = self._canonical(trial.configuration)
+        repeated = {} if trial.repeat_of is None else {"repeat_of": trial.repeat_of}
+        number = self._add(TrialState.RUNNING, params, configuration, trial.origin, **repeated)
+        self._seen.add(key_of(configuration))
+        self._left[number] = self._as_running(self._journal.trial(number))
+
+    def _complete_scores(self, trial: RecordedTrial) -> None:
+        running = self._left[trial.number]
+        for step, score in trial.read_scores().items():
+            if step not in running.scores and math.isfinite(score):
+                running.scores[step] = score
+                self._journal.report(trial.number, running.scores, step)
 
     def _end(self, number: int, ending: Ending) -> None:
         running = self._running[number]

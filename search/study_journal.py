@@ -9,11 +9,11 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from reports import Status
+from search.journal_file import JournalFile
 from search.sampling import Ending
 
 __all__ = ["JournalStudy", "open_journal"]
@@ -39,12 +39,13 @@ _STATUSES = {state: status for status, state in _STATES.items()}
 def open_journal(path: Path) -> JournalStorage:
     """Opens a journal file, or begins it.
 
-    The caller holds the run's lock and has cut a torn line. A lock file of the journal itself can
-    then only be a dead process's, and is removed.
+    The caller holds the run's lock and has cut a torn line.
+
+    Raises:
+        NeurosweepError: if it cannot be made.
     """
-    Path(f"{path}.lock").unlink(missing_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(JournalFile(path))
 
 
 class JournalStudy:
@@ -70,6 +71,11 @@ class JournalStudy:
             load_if_exists=True,
         )
         self._study_id = storage.get_study_id_from_name(name)
+
+    @property
+    def size(self) -> int:
+        """How many trials there are; the next one gets this number."""
+        return int(self._storage.get_n_trials(self._study_id))
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number; not to be changed."""

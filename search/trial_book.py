@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 
 from neurosweep.errors import WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
+from reports.epochs import EpochRecord as ReadEpoch
+from reports.epochs import read_epochs
 from search.assignment import Assignment, Plan
 from search.budget import Budget
 from search.display import Display
 from search.failure_streak import FailureStreak
+from search.recorded_trials import RecordedTrial
 from search.run_directory import RunDirectory
 from search.states_kept import StatesKept
 from search.study import Ending, Study, Suggestion
@@ -109,8 +112,18 @@ class TrialBook:
         self.records = searched
         self._kept.resume(searched)
         self._states.drop_of(record.trial_id for record in searched)
+        self._study.restore(self._recorded(record) for record in searched)
         self._study.close_recorded({_number(record): _ending(record) for record in searched})
         self._again = self._study.interrupted()
+
+    def _recorded(self, record: TrialRecord) -> RecordedTrial:
+        path = self._run.path / "trials" / record.trial_id / "epochs.jsonl"
+        return RecordedTrial(
+            number=_number(record),
+            configuration=record.hyperparameters,
+            origin=str(record.origin),
+            read_scores=lambda: _scores(read_epochs(path)),
+        )
 
     @property
     def running(self) -> int:
@@ -224,7 +237,7 @@ class TrialBook:
             record = self._lost_for_good(running, str(error))
         self._write(record, running)
         del self._running[trial_id]
-        self._kept.tidy(self.records)
+        self._kept.tidy(record)
         self._states.drop(trial_id)
         self._tell(record, running.assignment.suggestion.number)
         completed = any(known.status == Status.COMPLETED for known in self.records)
@@ -272,7 +285,7 @@ class TrialBook:
         record = self._completed(running, result)
         predictions = np.asarray(result["validation_probabilities"], np.float32)
         if outcome.fetch_weights is not None:
-            self._kept.consider(record, self.records, outcome.fetch_weights)
+            self._kept.consider(record, outcome.fetch_weights)
         self._kept.save_predictions(record.trial_id, predictions)
         return record
 
@@ -344,9 +357,7 @@ class TrialBook:
         if record.stop_reason in ("budget", "scheduler"):
             # Its schedule was made for more epochs than it got: a replay stops where it did.
             recipe = replace(recipe, stop_epoch=record.epochs)
-        full = {**asdict(record), "recipe": recipe.to_dict()}
-        self._run.write_json(f"trials/{record.trial_id}/record.json", full)
-        self._run.append("trials.jsonl", record.to_json())
+        self._run.count(record, recipe=recipe.to_dict())
         self.records.append(record)
 
     def _tell(self, record: TrialRecord, number: int) -> None:
@@ -357,6 +368,14 @@ class TrialBook:
         else:
             self._study.fail(number, record.error or "")
         self._display.ended(record)
+
+
+def _scores(epochs: Iterable[ReadEpoch]) -> dict[int, float]:
+    """The best accuracy so far after each epoch, as it is reported to the study."""
+    scores: dict[int, float] = {}
+    for epoch in epochs:
+        scores[epoch.epoch] = max(epoch.val_accuracy, *scores.values(), 0.0)
+    return scores
 
 
 def _number(record: TrialRecord) -> int:

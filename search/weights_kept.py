@@ -6,6 +6,7 @@ small and kept for every completed trial.
 
 from __future__ import annotations
 
+import bisect
 import io
 from collections.abc import Callable, Iterable, Sequence
 from zipfile import BadZipFile
@@ -18,6 +19,7 @@ from reports import Status, TrialRecord
 from search.run_directory import RunDirectory
 
 __all__ = [
+    "Finalists",
     "WeightsKept",
     "best_first",
     "finalists_of",
@@ -79,42 +81,79 @@ def load_weights(run: RunDirectory, trial_id: str) -> Weights:
         ) from error
 
 
+class Finalists:
+    """The records that `finalists_of` would name, kept up to date as records come."""
+
+    def __init__(self, count: int) -> None:
+        """Begins with none; `count` are kept beside the best of each family."""
+        self._count = count
+        self._best: list[TrialRecord] = []
+        self._of_family: dict[str, TrialRecord] = {}
+
+    @property
+    def names(self) -> set[str]:
+        """Their trials."""
+        leaders = (record.trial_id for record in self._of_family.values())
+        return {*(record.trial_id for record in self._best), *leaders}
+
+    def would_hold(self, record: TrialRecord) -> bool:
+        """Whether a further record would be one of them."""
+        if record.status != Status.COMPLETED:
+            return False
+        leader = self._of_family.get(record.family)
+        return (
+            leader is None
+            or _order(record) < _order(leader)
+            or len(self._best) < self._count
+            or (self._count > 0 and _order(record) < _order(self._best[-1]))
+        )
+
+    def add(self, record: TrialRecord) -> None:
+        """Takes a further record in."""
+        if not self.would_hold(record):
+            return
+        leader = self._of_family.get(record.family)
+        if leader is None or _order(record) < _order(leader):
+            self._of_family[record.family] = record
+        bisect.insort(self._best, record, key=_order)
+        del self._best[self._count :]
+
+
 class WeightsKept:
-    """Decides after each completed trial whose weights stay in the run directory."""
+    """Decides after each completed trial whose weights stay in the run directory.
+
+    What a trial costs does not grow with the number of trials before it.
+    """
 
     def __init__(self, run: RunDirectory, count: int) -> None:
         self._run = run
-        self._count = count
+        self._finalists = Finalists(count)
         self._kept: set[str] = set()
 
     def resume(self, records: Iterable[TrialRecord]) -> None:
         """Finds the weights that an earlier driver kept."""
         trials = self._run.path / "trials"
-        names = (record.trial_id for record in records)
-        self._kept = {name for name in names if (trials / name / "weights.npz").exists()}
+        for record in records:
+            self._finalists.add(record)
+            if (trials / record.trial_id / "weights.npz").exists():
+                self._kept.add(record.trial_id)
 
-    def consider(
-        self,
-        record: TrialRecord,
-        earlier: Sequence[TrialRecord],
-        fetch: Callable[[], Weights],
-    ) -> None:
+    def consider(self, record: TrialRecord, fetch: Callable[[], Weights]) -> None:
         """Saves a new record's weights if it will be a finalist."""
-        finalists = {r.trial_id for r in finalists_of([*earlier, record], self._count)}
-        if record.trial_id in finalists:
+        if self._finalists.would_hold(record):
             save_weights(self._run, record.trial_id, fetch())
             self._kept.add(record.trial_id)
 
-    def tidy(self, records: Sequence[TrialRecord]) -> None:
-        """Drops weights of trials that are finalists no longer.
+    def tidy(self, record: TrialRecord) -> None:
+        """Takes a record that counts now, and drops weights of trials that are finalists no longer.
 
-        Called when the record that displaced them counts: before, a kill could leave a finalist
-        without its weights.
+        Not before it counts: a kill could leave a finalist without its weights.
         """
-        finalists = {record.trial_id for record in finalists_of(records, self._count)}
-        for trial_id in self._kept - finalists:
-            (self._run.path / "trials" / trial_id / "weights.npz").unlink(missing_ok=True)
-        self._kept &= finalists
+        self._finalists.add(record)
+        names = self._finalists.names
+        for trial_id in self._kept - names:
+            self._run.remove(f"trials/{trial_id}/weights.npz")
+        self._kept &= names
 
     def save_predictions(self, trial_id: str, probabilities: NDArray[np.float32]) -> None:
         """Writes the validation probabilities, (images, classes) float32."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from search.output import local_run
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -12,7 +13,7 @@ SUMMARY = "show the ranked trials of runs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories")
+    parser.add_argument("runs", nargs="+", type=local_run, metavar="RUN", help="run directories")
     parser.add_argument("--sort", metavar="COLUMN", help="sort by a column, best first")
     parser.add_argument("--top", type=int, metavar="N", help="the first N rows only")
     parser.add_argument("--family", metavar="F", help="rows of one family only")

@@ -12,6 +12,7 @@ from typing import Any
 
 import reports
 from neurosweep.errors import DataError, UserError
+from search.output import local_run
 from search.quiet_start import load_tensorflow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -21,7 +22,7 @@ SUMMARY = "classify images with the winner of a run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("run", type=local_run, metavar="RUN", help="a run directory")
     parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE|FOLDER", help="images, or folders of them"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from search.output import local_run
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -12,7 +13,7 @@ SUMMARY = "write the report of a run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("run", type=local_run, metavar="RUN", help="a run directory")
     parser.add_argument("--format", choices=("html", "markdown"), default="html")
     parser.add_argument(
         "--no-images", action="store_true", help="leave out all pictures; names of files stay"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import reports
+from search.output import local_run
 from search.quiet_start import load_tensorflow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -16,7 +17,7 @@ SUMMARY = "train a row of a leaderboard again and compare"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument(
-        "run", type=Path, metavar="RUN|CONFIG.yaml", help="a run, or a winner's config.yaml"
+        "run", type=local_run, metavar="RUN|CONFIG.yaml", help="a run, or a winner's config.yaml"
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--rank", type=int, metavar="N", help="the row of this rank (default 1)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
+from search.output import parse_output
 from search.quiet_start import load_tensorflow
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to search; without it, the embedded demo",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
-    parser.add_argument("--output", type=Path, metavar="RUN", help="the run directory to make")
+    parser.add_argument(
+        "--output",
+        type=parse_output,
+        metavar="RUN",
+        help="the run directory to make, or s3://BUCKET/RUN to mirror it there (gs:// too)",
+    )
     parser.add_argument("--trials", type=int, metavar="N", help="trials with a final state")
     parser.add_argument(
         "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
@@ -121,9 +127,13 @@ def _overrides(options: argparse.Namespace) -> list[str]:
 def _print_result(path: Path) -> None:
     import reports
 
-    rows = reports.build_leaderboard(reports.read_run(path))
+    found = reports.read_run(path)
+    uri = found.info.get("mirror", {}).get("uri")
+    rows = reports.build_leaderboard(found)
     print(reports.render_rows(reports.select_rows(rows, top=_ROWS_SHOWN)))
     print(f"leaderboard  {path / 'leaderboard.parquet'}")
     print(f"report       {path / 'report.html'}")
     print(f"winner       {path / 'winner'}")
+    if uri is not None:
+        print(f"mirror       {uri}")
     print(path)

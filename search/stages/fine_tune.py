@@ -78,7 +78,7 @@ def _failed(
     )
     run.trial(record.trial_id)
     run.write(f"trials/{record.trial_id}/log.txt", (message.rstrip() + "\n").encode())
-    run.append("trials.jsonl", record.to_json())
+    run.count(record)
     return record
 
 
@@ -121,5 +121,4 @@ def _keep(run: RunDirectory, record: TrialRecord, recipe: Recipe, result: FitRes
     history: list[Any] = list(result.history)
     lines = "".join(json.dumps(epoch) + "\n" for epoch in history)
     run.write(f"trials/{trial_id}/epochs.jsonl", lines.encode())
-    run.write_json(f"trials/{trial_id}/record.json", {**asdict(record), "recipe": recipe.to_dict()})
-    run.append("trials.jsonl", record.to_json())
+    run.count(record, recipe=recipe.to_dict())

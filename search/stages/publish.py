@@ -11,6 +11,7 @@ from search.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.prepare import recorded_division
+from search.storage_errors import storage_errors
 from search.weights_kept import load_weights
 
 __all__ = ["publish_tables", "publish_winner"]
@@ -36,12 +37,12 @@ def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
     winner, aside, old = (run.path / name for name in ("winner", ".winner-new", ".winner-old"))
     for leftover in (aside, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    aside.mkdir()
     for name, content in files.items():
         run.write(f"{aside.name}/{name}", content)
-    if winner.exists():
-        winner.rename(old)
-    aside.rename(winner)
+    with storage_errors(winner):
+        if winner.exists():
+            winner.rename(old)
+        aside.rename(winner)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -22,8 +22,6 @@ def show_pairs(
         names of the pictures.
     """
     chosen = scans.choose_shown(manifest, copies)
-    if chosen:
-        (run.path / _FOLDER).mkdir(exist_ok=True)
     shown = []
     for number, (kind, twins) in enumerate(chosen):
         pictures = []

@@ -1,0 +1,75 @@
+"""Where a run goes: a folder, or a place on an object store with a folder that it mirrors."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+__all__ = ["RunUri", "local_run", "parse_output"]
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True)
+class RunUri:
+    """A run on an object store, such as s3://bucket/run.
+
+    Attributes:
+        text: The URI, without a slash at its end; it holds no credentials.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def folder(self) -> Path:
+        """The run directory on this machine: below the cache folder, the same for the same URI."""
+        import scans
+
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", urlsplit(self.text).path).strip("-.")[-60:]
+        digest = hashlib.sha256(self.text.encode()).hexdigest()[:12]
+        return scans.default_cache() / "mirrored-runs" / f"{name or 'run'}-{digest}"
+
+
+def parse_output(text: str) -> Path | RunUri:
+    """Reads the value of --output.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is a URI that names no place or holds credentials.
+    """
+    if not _SCHEME.match(text):
+        return Path(text)
+    parts = urlsplit(text)
+    # For Azure and Google a name before the @ is part of the place; a password never is.
+    if parts.password or (parts.username and parts.scheme == "s3"):
+        raise argparse.ArgumentTypeError(
+            "credentials come from the environment, never from a URI, which is written down; "
+            "leave out what stands before the @"
+        )
+    if not parts.path.strip("/"):
+        raise argparse.ArgumentTypeError(
+            f"an output must name a place inside a bucket, such as {parts.scheme}://BUCKET/RUN; "
+            f"received {text}"
+        )
+    return RunUri(text if parts.query else text.rstrip("/"))
+
+
+def local_run(text: str) -> Path:
+    """Reads a RUN that a command looks at.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is a URI, which no such command takes yet.
+    """
+    if _SCHEME.match(text):
+        raise argparse.ArgumentTypeError(
+            f"this command reads a run directory on this machine and takes no URI yet; received "
+            f"{text}: give the folder that the search printed as its last line, or copy the run "
+            "from the store with the store's own tools"
+        )
+    return Path(text)
