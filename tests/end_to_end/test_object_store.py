@@ -1,0 +1,103 @@
+"""A real search whose output is on S3: its machine is lost, and the URI alone goes on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pyarrow.fs
+import pytest
+import yaml
+
+pytestmark = pytest.mark.timeout(600)
+
+TRIALS = 5
+SMALL = (
+    *("--set", "families={plain_cnn: {filters: {max: 16}, fc_width: 32}}"),
+    *("--set", "training.epochs=2", "--set", "final.finalists=1", "--set", "final.fine_tune=false"),
+)
+
+
+@pytest.fixture
+def place(s3):
+    """A URI for a run, and a function that reads what is there."""
+    uri = f"s3://{s3.bucket()}/searches/lost"
+    files, base = pyarrow.fs.FileSystem.from_uri(uri)
+
+    def listed():
+        below = pyarrow.fs.FileSelector(base, recursive=True, allow_not_found=True)
+        infos = files.get_file_info(below)
+        return {i.path.removeprefix(f"{base}/") for i in infos if i.is_file}
+
+    def read(name):
+        with files.open_input_stream(f"{base}/{name}") as stream:
+            return stream.read()
+
+    return uri, listed, read
+
+
+def recorded(listed):
+    return sorted(name for name in listed() if name.endswith("/record.json"))
+
+
+@pytest.fixture
+def call(command, work, environment, s3, tmp_path):
+    """Starts the program on a machine of its own: nothing but the images is shared."""
+
+    def start(machine, *words):
+        cache = tmp_path / machine
+        cache.mkdir(exist_ok=True)
+        env = {**environment, **s3.environment, "NEUROSWEEP_CACHE": str(cache)}
+        return subprocess.Popen(
+            [command, *map(str, words)],
+            cwd=work,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start
+
+
+def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
+    uri, listed, read = place
+    words = ("search", "experiment.yaml", "--data", images, "--output", uri, "--trials", TRIALS)
+    first = call("lost", *words, *SMALL)
+    end = time.monotonic() + 240
+    while len(recorded(listed)) < 2:
+        assert first.poll() is None, first.communicate()
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+    second = call("other", "search", "--resume", "--output", uri)
+    _, stderr = second.communicate(timeout=120)
+    assert second.returncode == 2
+    assert f"{uri} is held by process {first.pid} on {os.uname().nodename} since 20" in stderr
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    before = recorded(listed)
+    shutil.rmtree(tmp_path / "lost")
+
+    resumed = call("elsewhere", "search", "--resume", "--output", uri)
+    stdout, stderr = resumed.communicate(timeout=280)
+    assert resumed.returncode == 0, stderr
+    run = Path(stdout.splitlines()[-1])
+    assert run.is_relative_to(tmp_path / "elsewhere")
+    assert f"mirror       {uri}" in stdout
+    names = [json.loads(line)["trial_id"] for line in (run / "trials.jsonl").read_text().splitlines()]
+    assert sorted(names) == [f"t{number:04d}" for number in range(TRIALS)]
+    assert {Path(name).parent.name for name in before} <= set(names)
+
+    there = listed()
+    for name in ("leaderboard.parquet", "report.html", "study.journal", "winner/model.keras"):
+        assert name in there
+        assert read(name) == (run / name).read_bytes()
+    assert yaml.safe_load(read("run.yaml"))["state"] == "finished"
+    assert "lease.json" not in there
+    secret = s3.environment["AWS_SECRET_ACCESS_KEY"]
+    assert secret not in stdout + stderr
+    assert not [name for name in there if secret.encode() in read(name)]
