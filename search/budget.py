@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from search.held_time import HeldTime
 
-__all__ = ["Budget", "Limit"]
+__all__ = ["Amount", "Budget", "Limit"]
 
 _RESERVED_SHARE = 0.12
 """Share of a budget kept for fine-tuning (two thirds of it), evaluation and reports."""
@@ -46,6 +47,28 @@ class Limit:
     def seconds_left(self, kept: float) -> float:
         """Wall-clock seconds until only `kept` of its seconds are left, at least 0."""
         return max(0.0, self.total - kept - self.used) / self.rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """How much of one limit is used.
+
+    Attributes:
+        unit: What it is counted in.
+        asked: The limit.
+        used: What was spent so far.
+        reserved: What of the rest is kept back for the stages after the search.
+    """
+
+    unit: Literal["trials", "seconds", "hours"]
+    asked: float
+    used: float
+    reserved: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """What the search may still spend, at least 0."""
+        return max(0.0, self.asked - self.used - self.reserved)
 
 
 class Budget:
@@ -148,6 +171,22 @@ class Budget:
         """
         seconds = self.search_seconds_left()
         return self.trials_left(started) != 0 and (seconds is None or seconds > needs)
+
+    def amounts(self, ended: int) -> dict[str, Amount]:
+        """Returns each limit that is set by its name, with what `ended` trials have used of it."""
+        amounts: dict[str, Amount] = {}
+        if self.trials is not None:
+            amounts["trials"] = Amount(unit="trials", asked=self.trials, used=ended)
+        for limit in self.limits():
+            in_time = limit.name == "time_budget"
+            per = 1.0 if in_time else 3600.0
+            amounts["time" if in_time else limit.name] = Amount(
+                unit="seconds" if in_time else "hours",
+                asked=limit.total / per,
+                used=limit.used / per,
+                reserved=self._kept_for_finals(limit.total) / per,
+            )
+        return amounts
 
     def _left(self, kept: Callable[[float], float]) -> float | None:
         """Seconds until the first budget is down to what it keeps for later stages."""

@@ -88,7 +88,9 @@ def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
     run = Path(stdout.splitlines()[-1])
     assert run.is_relative_to(tmp_path / "elsewhere")
     assert f"mirror       {uri}" in stdout
-    names = [json.loads(line)["trial_id"] for line in (run / "trials.jsonl").read_text().splitlines()]
+    names = [
+        json.loads(line)["trial_id"] for line in (run / "trials.jsonl").read_text().splitlines()
+    ]
     assert sorted(names) == [f"t{number:04d}" for number in range(TRIALS)]
     assert {Path(name).parent.name for name in before} <= set(names)
 

@@ -113,3 +113,37 @@ def test_a_trial_that_could_not_end_its_first_epoch_is_not_begun():
     clock.now = 1050.0
     assert budget.allows_another_trial(0, needs=5.0)
     assert not budget.allows_another_trial(0, needs=10.0)
+
+
+def test_each_limit_that_is_set_says_what_is_used_kept_back_and_left():
+    clock = Clock()
+    budget = Budget(trials=10, seconds=1000.0, clock=clock)
+    clock.now = 300.0
+    amounts = budget.amounts(4)
+    assert {name: (one.used, one.left) for name, one in amounts.items()} == {
+        "trials": (4, 6),
+        "time": (300.0, pytest.approx(580.0)),
+    }
+    assert amounts["time"].reserved == budget.reserve
+    assert amounts["time"].left == pytest.approx(budget.search_seconds_left())
+    assert Budget(trials=None, seconds=None).amounts(4) == {}
+
+
+def test_no_amount_left_is_below_zero():
+    clock = Clock()
+    budget = Budget(trials=2, seconds=100.0, clock=clock)
+    clock.now = 101.0
+    assert [one.left for one in budget.amounts(3).values()] == [0.0, 0.0]
+
+
+def test_hours_are_told_in_hours():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=None, worker_hours=2.0, gpu_hours=4.0, clock=clock)
+    budget.workers_have(2.0)
+    budget.held.hold("a")
+    clock.now = 1800.0
+    amounts = budget.amounts(0)
+    assert {name: (one.unit, one.used) for name, one in amounts.items()} == {
+        "worker_hours": ("hours", 0.5),
+        "gpu_hours": ("hours", 1.0),
+    }

@@ -79,7 +79,7 @@ def unsteady(tmp_path):
         def open_input_stream(self, path):
             if self.failures:
                 raise self.failures.pop()
-            return open(path, "rb")  # noqa: PTH123, SIM115
+            return open(path, "rb")  # noqa: PTH123
 
     store._files = Files()
     return store, store._files, waits
