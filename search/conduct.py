@@ -21,7 +21,7 @@ from search import provenance
 from search.assignment import Plan
 from search.budget import Budget
 from search.cluster import connected, plan_workers
-from search.display import BothDisplays, Display, PlainDisplay, display_for
+from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
 from search.mirror.restore import read_info
 from search.mirror.store import Store
@@ -71,8 +71,14 @@ def conduct(request: Request) -> Path:
     budget = Budget(trials=settings.trials, seconds=settings.time_budget, folds=folds)
     display = display_for(quiet=request.quiet, budget=budget)
     _check(request.experiment)
-    with _sigterm_as_interrupt(), open_run(request) as directory, directory.log() as log:
-        display = BothDisplays(display, PlainDisplay(Console(file=log, width=200), budget))
+    with (
+        _sigterm_as_interrupt(),
+        open_run(request) as directory,
+        directory.log() as log,
+        StatusFile(directory, budget) as status,
+    ):
+        logged = PlainDisplay(Console(file=log, width=200), budget)
+        display = SeveralDisplays(display, logged, status)
         if directory.uri is not None:
             display.note(f"mirrored to {directory.uri}; the run directory is {directory.path}")
         try:

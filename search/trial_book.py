@@ -111,6 +111,7 @@ class TrialBook:
         searched = [record for record in records if record.stage == Stage.SEARCH]
         self.records = searched
         self._kept.resume(searched)
+        self._display.resumed(searched)
         self._states.drop_of(record.trial_id for record in searched)
         self._study.restore(self._recorded(record) for record in searched)
         self._study.close_recorded({_number(record): _ending(record) for record in searched})
@@ -199,18 +200,19 @@ class TrialBook:
         self._begin_after(trial_id, [])
         self._display.note(f"{trial_id} starts anew: {reason}")
 
-    def note_epoch(self, trial_id: str, epoch: EpochRecord) -> None:
-        """Notes one epoch of a running trial."""
+    def note_epoch(self, trial_id: str, epoch: EpochRecord, where: str | None = None) -> None:
+        """Notes one epoch of a running trial; `where` names the node and process it ran on."""
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
-        self._know(self._running[trial_id], epoch)
+        self._know(self._running[trial_id], epoch, where)
 
-    def _know(self, running: _Running, epoch: EpochRecord) -> None:
+    def _know(self, running: _Running, epoch: EpochRecord, where: str | None = None) -> None:
         """Adds an epoch whose line is written; the study leaves out those it has been told of."""
         running.epochs.append(epoch)
         number = running.assignment.suggestion.number
         running.best = max(running.best, epoch["val_accuracy"])
         self._study.report(number, epoch["epoch"], running.best)
-        self._display.epoch(running.assignment.trial_id, epoch, self._plan.experiment.epochs)
+        allowed = self._plan.experiment.epochs
+        self._display.epoch(running.assignment.trial_id, epoch, allowed, where)
 
     def note_stop(self, trial_id: str, reason: str) -> None:
         """Notes in words why the scheduler stops a running trial, for its record."""

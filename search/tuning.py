@@ -181,7 +181,8 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         if anew is not None:
             self._keep(lambda: self._book.start_anew(name, anew))
         if epoch is not None:
-            self._keep(lambda: self._book.note_epoch(name, epoch))
+            where = _where(result)
+            self._keep(lambda: self._book.note_epoch(name, epoch, where))
         if state is not None:
             self._keep(lambda: self._book.keep_state(name, lambda: _fetch(state[0]).tobytes()))
         final = result.pop(FINAL, None)  # kept out of what Tune stores with the trial
@@ -250,6 +251,12 @@ def _failure_of(trial: Any) -> dict[str, str]:
     # Both Ray and Tune put what was raised into the last line, after the remote traceback.
     message = text.strip().rpartition("\n")[2].removeprefix(f"{kind}: ")
     return {"kind": kind, "message": message, "traceback": text}
+
+
+def _where(result: dict[str, Any]) -> str | None:
+    """The node and process of the worker, as Tune adds them to each result."""
+    node, process = result.get("hostname"), result.get("pid")
+    return None if node is None else f"{node}/{process}"
 
 
 def _outcome(final: dict[str, Any]) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,12 @@ class SpyDisplay:
     def started(self, trial_id: str, configuration: Mapping[str, object], note: str) -> None:
         self.told.append(("started", trial_id))
 
-    def epoch(self, trial_id: str, epoch: EpochRecord, allowed: int) -> None:
+    def resumed(self, records: Sequence[TrialRecord]) -> None:
+        self.told.extend(("resumed", record.trial_id) for record in records)
+
+    def epoch(
+        self, trial_id: str, epoch: EpochRecord, allowed: int, where: str | None = None
+    ) -> None:
         self.told.append(("epoch", trial_id))
 
     def ended(self, record: TrialRecord) -> None:

@@ -1,6 +1,7 @@
 """Tune takes an exception of a callback for the trial's own: ours must come out all the same."""
 
 import os
+import platform
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,7 +62,8 @@ class Book:
         assignment = {"trial_id": name, "recipe": {"epochs": 5}}
         return SimpleNamespace(to_dict=lambda: assignment)
 
-    def note_epoch(self, name, epoch):
+    def note_epoch(self, name, epoch, where=None):
+        self.where = where
         self._break("note_epoch")
         self.epochs += 1
 
@@ -105,6 +107,9 @@ def test_all_trials_run_and_end(local_ray, monkeypatch):
     run(book, monkeypatch)
     assert sorted(name for name, _ in book.ended) == ["t0001", "t0002", "t0003", "t0004"]
     assert book.epochs == 12
+    node, _, process = book.where.partition("/")
+    assert node == platform.node()
+    assert int(process) != os.getpid()
 
 
 def test_a_trial_among_the_worst_is_stopped_at_its_first_rung_and_the_book_knows_why(
