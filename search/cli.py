@@ -23,8 +23,11 @@ from search.commands import (
     predict,
     report,
     rerun,
+    runs,
     search,
     spaces,
+    status,
+    stop,
 )
 
 __all__ = ["INTERRUPTED", "main"]
@@ -34,6 +37,9 @@ INTERRUPTED = 130
 
 _COMMANDS: dict[str, ModuleType] = {
     "search": search,
+    "status": status,
+    "stop": stop,
+    "runs": runs,
     "leaderboard": leaderboard,
     "report": report,
     "rerun": rerun,

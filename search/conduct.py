@@ -27,6 +27,7 @@ from search.mirror.restore import read_info
 from search.mirror.store import Store
 from search.output import RunUri
 from search.run_directory import RunDirectory, default_location, mirror_of, newest_run
+from search.sinks import check_sinks, open_sinks
 from search.stages.context import Run, StageWorkers, timed
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
@@ -69,16 +70,12 @@ def conduct(request: Request) -> Path:
     """
     settings, folds = request.experiment.search, request.experiment.data.folds
     budget = Budget(trials=settings.trials, seconds=settings.time_budget, folds=folds)
-    display = display_for(quiet=request.quiet, budget=budget)
     _check(request.experiment)
     with (
         _sigterm_as_interrupt(),
         open_run(request) as directory,
-        directory.log() as log,
-        StatusFile(directory, budget) as status,
+        _told(request, directory, budget) as display,
     ):
-        logged = PlainDisplay(Console(file=log, width=200), budget)
-        display = SeveralDisplays(display, logged, status)
         if directory.uri is not None:
             display.note(f"mirrored to {directory.uri}; the run directory is {directory.path}")
         try:
@@ -98,8 +95,19 @@ def conduct(request: Request) -> Path:
     return directory.path
 
 
+@contextlib.contextmanager
+def _told(request: Request, run: RunDirectory, budget: Budget) -> Iterator[Display]:
+    """All that is told of a run: whoever looks on, the log, other shells, and the sinks."""
+    shown = display_for(quiet=request.quiet, budget=budget)
+    with run.log() as log, StatusFile(run, budget) as status:
+        ours = SeveralDisplays(shown, PlainDisplay(Console(file=log, width=200), budget), status)
+        with open_sinks(request.experiment.search.sinks, run, ours.note) as sinks:
+            yield SeveralDisplays(ours, *sinks)
+
+
 def _check(experiment: Experiment) -> None:
     """Checks whatever can be wrong before a run directory is made: a typo must not leave one."""
+    check_sinks(experiment.search.sinks)
     path = experiment.data.path
     labels, groups = experiment.data.labels, experiment.data.groups
     classes = PHANTOM_CLASSES if path is None else find_files(path, labels).classes

@@ -118,7 +118,8 @@ class SearchSettings(_Section):
     `objective` is one figure or a list of several; with several no trial is stopped early, for
     the rest of a trial may still be the best in another figure. `constraints` are texts such as
     `parameters <= 5e6`. `warm_start` names finished runs over the same space. With `repeats` each
-    configuration that completed is trained so many times, each time with another seed.
+    configuration that completed is trained so many times, each time with another seed. `sinks`
+    are other programs that may follow the trials.
     """
 
     sampler: Literal["tpe", "random"] = "tpe"
@@ -134,6 +135,7 @@ class SearchSettings(_Section):
     warm_start: tuple[Path, ...] = ()
     repeats: int = Field(default=1, ge=1, le=100)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    sinks: tuple[Literal["tensorboard", "mlflow"], ...] = ()
 
     @field_validator("time_budget", mode="before")
     @classmethod

@@ -30,6 +30,7 @@ _MAY_CHANGE = (
     "search.time_budget",
     "search.worker_hours",
     "search.gpu_hours",
+    "search.sinks",
     "resources.workers",
     "resources.memory_per_trial",
     "resources.epoch_limit",

@@ -14,6 +14,8 @@ from search.storage_errors import storage_errors
 
 __all__ = ["RunLock"]
 
+_LOOK = 0.5  # seconds: `neurosweep status` looks at the lock for an instant
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -45,7 +47,7 @@ class RunLock:
 
     def _acquire(self, folder: Path) -> None:
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_LOOK)
         except Timeout:
             raise RunDirectoryError(
                 f"{folder} is held by {self._told()}; wait for it to end, or name another --output"

@@ -10,7 +10,10 @@ from reports import Status, TrialRecord
 from reports.wording import printable
 from search.budget import Amount
 
-__all__ = ["EndedTrial", "RunningTrial", "Standing", "model_name"]
+__all__ = ["STATUS_FILE", "EndedTrial", "RunningTrial", "Standing", "model_name"]
+
+STATUS_FILE = "status.json"
+"""The file of the run directory into which the driver writes how its search stands."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,15 +13,13 @@ from typing import Self
 from neurosweep.errors import NeurosweepError
 from reports import TrialRecord
 from search.budget import Budget
+from search.display.standing import STATUS_FILE
 from search.display.tally import Tally
 from search.display.ticking import ticking
 from search.run_directory import RunDirectory
 from trainables import EpochRecord
 
-__all__ = ["STATUS_FILE", "StatusFile"]
-
-STATUS_FILE = "status.json"
-"""The file's name in the run directory."""
+__all__ = ["StatusFile"]
 
 _EVERY = 1.0  # seconds between writings, at least
 

@@ -1,0 +1,91 @@
+"""`neurosweep status`: how a run stands, from any shell that sees its directory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurosweep.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "show how a run stands, also while it goes on"
+
+_WIDTH_OF_A_FILE = 200  # signs a line may have where no terminal limits it
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run directory")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=2.0,
+        metavar="SECONDS",
+        help="show it again every few seconds until the run ends, in a terminal",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints how the run stands, once or until it ends."""
+    from rich.console import Console
+
+    from search.following.run_status import read_status
+
+    console = Console()
+    if options.watch is not None:
+        return _watch(options, console)
+    status = read_status(options.run)
+    if options.format == "json":
+        print(json.dumps(status.to_dict(), indent=2, ensure_ascii=False))
+        return 0
+    from search.following.drawing import draw_status
+
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_OF_A_FILE)
+    console.print(draw_status(status, width=console.width), soft_wrap=not console.is_terminal)
+    return 0
+
+
+def _watch(options: argparse.Namespace, console: Console) -> int:
+    if options.format == "json" or not console.is_terminal:
+        raise UserError(
+            "--watch redraws a table in a terminal; received "
+            f"{'--format json' if options.format == 'json' else 'a file or pipe to write to'}: "
+            "leave out --watch, and call `neurosweep status` again when you want to know"
+        )
+    from rich.live import Live
+
+    from search.following.drawing import draw_status
+    from search.following.run_status import read_status
+
+    status = read_status(options.run)
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            size = console.size
+            drawn = draw_status(status, width=size.width, height=size.height - 1)
+            live.update(drawn, refresh=True)
+            if not status.running:
+                return 0
+            time.sleep(options.watch)
+            status = read_status(options.run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(
+            f"a number of seconds from 0.1 to 86400, such as 5; received {text!r}"
+        )
+    return seconds

@@ -1,0 +1,91 @@
+"""`neurosweep stop`: ends a search as at the end of its budget."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurosweep.errors import NeurosweepError, RunDirectoryError
+
+if TYPE_CHECKING:
+    from search.following.run_status import RunStatus
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "end a search in order, as at the end of its budget"
+
+_AFTER_THE_SEARCH = ("fine_tune", "cross_validate", "evaluate", "publish")
+
+_BETWEEN_LOOKS = 0.5  # seconds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run directory")
+    parser.add_argument(
+        "--wait",
+        metavar="10m",
+        help="wait until the run has ended, final stages included, at most so long; without it "
+        "the command returns at once",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Asks the driver to stop, says what will happen, and waits for it if told to."""
+    from search.following.run_status import read_status
+
+    limit = None if options.wait is None else _limit(options.wait)
+    status = read_status(options.run)
+    if not status.running:
+        raise RunDirectoryError(
+            f"a search is stopped while it runs; that in {status.path} does not (its state: "
+            f"{status.state}), and nothing was changed"
+        )
+    print(_ask(status), flush=True)
+    if limit is None:
+        print(f"follow it with `neurosweep status {status.path} --watch`")
+    else:
+        _wait(status.path, limit)
+    return 0
+
+
+def _ask(status: RunStatus) -> str:
+    """Asks, where there is still a search to end; returns what will happen."""
+    from search.stopping import StopRequest
+
+    stage = status.standing.stage
+    if stage in _AFTER_THE_SEARCH:
+        return f"the search in {status.path} is over already; its stage {stage} goes on to the end"
+    StopRequest(status.path).ask()
+    return (
+        f"asked {status.path} to stop: no trial begins any more, those that run now "
+        f"({len(status.standing.running)}) end at their next epoch and keep their results, and "
+        "the final stages follow"
+    )
+
+
+def _wait(path: Path, limit: float) -> None:
+    from search.following.run_status import read_status
+
+    end = time.monotonic() + limit
+    while (status := read_status(path)).running:
+        if time.monotonic() > end:
+            raise NeurosweepError(
+                f"{path} still runs after {limit:g} seconds, now in its stage "
+                f"{status.standing.stage}; it was asked to stop and will: wait on with "
+                f"`neurosweep status {path} --watch`"
+            )
+        time.sleep(_BETWEEN_LOOKS)
+    print(f"{path} is {status.state}")
+
+
+def _limit(text: str) -> float:
+    from neurosweep.errors import UserError
+    from search.experiment import seconds_of
+
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise UserError(f"--wait: {error}") from None

@@ -1,0 +1,1 @@
+"""A run seen from another shell: who holds it, how it stands, and which runs there are."""
