@@ -74,13 +74,15 @@ _FIXED_SCHEMA = pa.schema(
         ("hyperparameters", pa.string()),  # a JSON object, as are the next two
         ("runtime", pa.string()),
         ("fine_tune", pa.string()),
+        ("setup_seconds", pa.float64()),
+        ("tracing_seconds", pa.float64()),
     ]
 )
 # Columns that files written before them lack.
 _ADDED = frozenset(
     {"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "pareto", "feasible"}
     | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
-    | {"stop_detail"}
+    | {"stop_detail", "setup_seconds", "tracing_seconds"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
 

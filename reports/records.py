@@ -82,6 +82,8 @@ class TrialRecord:
         runtime: Threads, precision and determinism it was trained under.
         fine_tune: Settings of fine-tuning; None for a trial trained only once.
         parent_id: The trial that was fine-tuned or repeated.
+        setup_seconds: From the end of what its worker trained before to its own first step.
+        tracing_seconds: The part of `seconds` in which TensorFlow traced the training step.
 
     Raises:
         RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, or
@@ -126,6 +128,8 @@ class TrialRecord:
     runtime: dict[str, Any] = field(default_factory=dict)
     fine_tune: dict[str, Any] | None = None
     parent_id: str | None = None
+    setup_seconds: float | None = None
+    tracing_seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""

@@ -183,7 +183,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     with connected(request.address, run.path) as capacity, _sigterm_as_interrupt():
         workers, resources = plan_workers(experiment.resources, capacity)
         with timed(run, display, "measure"):
-            runtime = choose_runtime(run, plan, source, resources)
+            runtime = choose_runtime(run, plan, source, resources, display)
         run.update(
             state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
         )

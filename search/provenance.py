@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 
 from neurosweep import __version__
+from trainables.machine import processor
 
 __all__ = ["hardware", "machine", "versions"]
 
@@ -26,7 +27,7 @@ def versions() -> dict[str, str]:
 def hardware() -> dict[str, Any]:
     """The driver's machine: processor, its CPUs, memory in GiB, system."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cpus": psutil.cpu_count(logical=True),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
@@ -36,14 +37,3 @@ def hardware() -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Versions and hardware together: what figures equal to the last digit depend on."""
     return {"versions": versions(), "hardware": hardware()}
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - a kernel's file
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux: the platform's own word has to do
-    return platform.processor() or platform.machine()

@@ -351,6 +351,8 @@ class TrialBook:
             image_size=recipe.task.image_size,
             started_at=running.started_at,
             finished_at=_now(),
+            setup_seconds=_total(running.epochs, "setup_seconds"),
+            tracing_seconds=_total(running.epochs, "tracing_seconds"),
             **{**self._facts, **figures},
         )
 
@@ -392,6 +394,12 @@ def _ending(record: TrialRecord) -> Ending:
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
+
+
+def _total(epochs: list[EpochRecord], name: str) -> float | None:
+    """Sum of what first epochs alone tell; None if none did."""
+    known = [float(epoch[name]) for epoch in epochs if name in epoch]  # type: ignore[literal-required]
+    return sum(known) if known else None
 
 
 def _now() -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainables.prediction import Winner, load_winner, predict
     from trainables.publishing import export_winner, read_config
     from trainables.recipe import FineTune, Recipe
+    from trainables.remembered import measured_precision
     from trainables.replay import rerun
     from trainables.results import EpochRecord, Evaluation, FitResult, Report
     from trainables.runtime import Runtime, start
@@ -36,6 +37,7 @@ __all__ = [
     "fit",
     "load_winner",
     "measure_precision",
+    "measured_precision",
     "predict",
     "read_config",
     "rerun",
@@ -58,6 +60,7 @@ _HOME = {
     "fit": "fitting",
     "load_winner": "prediction",
     "measure_precision": "precision",
+    "measured_precision": "remembered",
     "predict": "prediction",
     "read_config": "publishing",
     "rerun": "replay",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables import metrics
-from trainables.assemble import Statistics, build_core, build_measured, build_trained
+from trainables.assemble import Statistics, build_measured, build_trained
 from trainables.measure import Meter
 from trainables.optimizers import build_optimizer
 from trainables.recipe import Recipe
@@ -39,7 +39,6 @@ class Bench:
     """A core in the model that trains it and in the one that measures it.
 
     What is measured is what would be published: float32, whatever the steps are computed in.
-    A core of half precision therefore has a float32 twin that takes over its weights.
     """
 
     def __init__(
@@ -58,14 +57,7 @@ class Bench:
         self._dataset = dataset
         self._statistics = Statistics.of(dataset)
         self._precision = runtime.precision
-        self._twin = core
-        if runtime.precision != "float32":
-            self._twin = build_core(
-                recipe,
-                weights=core.get_weights(),
-                fused_batch_norm=runtime.fused_batch_norm,
-            )
-        self._meter = Meter(build_measured(recipe, self._twin, self._statistics))
+        self._meter = Meter(build_measured(recipe, core, self._statistics))
 
     def compile(self, settings: TrainingSettings, *, steps: int) -> keras.Model:
         """The training model, compiled for `steps` steps in all."""
@@ -90,8 +82,6 @@ class Bench:
 
     def score(self) -> Score:
         """Measure the core as it is now on the validation part."""
-        if self._twin is not self.core:
-            self._twin.set_weights(self.core.get_weights())
         rows = self._dataset.validation
         probabilities = self._meter.probabilities(self._dataset, rows)
         labels = self._dataset.labels[rows]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables.alive import beat
+from trainables.layers import Tensor
 
 __all__ = ["Meter", "measuring_batch"]
 
@@ -27,16 +31,22 @@ def measuring_batch(image_size: int) -> int:
 
 
 class Meter:
-    """A model's inference, traced once for any number of images."""
+    """A model's inference in float32, traced once for any number of images.
+
+    Variables are float32 under every policy, so a network whose training steps are computed in
+    half precision is measured as it stands, in the precision it would be published in.
+    """
 
     def __init__(self, model: keras.Model) -> None:
         """Wrap `model`: uint8 (batch, height, width, channel) in, probabilities out."""
         shape = (None, *model.input_shape[1:])
         self._batch = measuring_batch(int(shape[1]))
-        self._infer = tf.function(
-            lambda pixels: model(pixels, training=False),
-            input_signature=[tf.TensorSpec(shape, tf.uint8)],
-        )
+
+        def infer(pixels: Tensor) -> Tensor:  # runs once, when it is traced
+            with _in_float32(model):
+                return model(pixels, training=False)
+
+        self._infer = tf.function(infer, input_signature=[tf.TensorSpec(shape, tf.uint8)])
 
     def probabilities(self, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Softmax outputs (n_rows, n_classes) of `dataset.images[rows]`, in that order."""
@@ -50,3 +60,27 @@ class Meter:
         """Softmax outputs (batch, n_classes) float32 of images (batch, h, w, c) uint8."""
         outputs: NDArray[np.float32] = self._infer(tf.constant(images)).numpy()
         return outputs
+
+
+@contextmanager
+def _in_float32(model: keras.Model) -> Iterator[None]:
+    """Inside, whatever calls the model's layers computes in float32."""
+    layers = list(_all_layers(model))
+    policies = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The model and its layers, those of models within it too."""
+    yield model
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+        else:
+            yield layer

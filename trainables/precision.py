@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,8 +12,9 @@ import tensorflow as tf
 
 from trainables.layers import batch_normalization
 from trainables.runtime import Runtime, numerics, start
+from trainables.variant import Variant
 
-__all__ = ["Variant", "choose", "measure_precision"]
+__all__ = ["choose", "measure_precision"]
 
 # Half precision must pay for its rounding: a smaller gain is not taken.
 _LEAST_GAIN_OF_MIXED = 1.15
@@ -25,19 +25,6 @@ _PIXELS_PER_BATCH = 300_000
 _WARM_UP_STEPS = 2
 _SECONDS_PER_VARIANT = 0.6
 _FEWEST_STEPS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One way to compute a training step."""
-
-    precision: str
-    fused_batch_norm: bool
-
-    @property
-    def name(self) -> str:
-        """As it stands in run.yaml."""
-        return self.precision + ("+fused_batch_norm" if self.fused_batch_norm else "")
 
 
 def measure_precision(*, image_size: int, channels: int, threads: int) -> dict[str, Any]:

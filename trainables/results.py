@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ class EpochRecord(TypedDict):
     `epoch` counts from 1. `loss` and `accuracy` are means over the epoch's training steps
     (label smoothing included); `val_loss` is plain cross-entropy over the validation part.
     `seconds` are those of training and validation, without the time `report` took.
+
+    The first epoch of a run also tells what came before its steps: `setup_seconds` from the end of
+    the epoch trained before in this process (or from the process being ready) to the entry into
+    Keras' `fit`, and `tracing_seconds`, part of `seconds`, by which the first step was longer than
+    the others, because TensorFlow traced it.
     """
 
     epoch: int
@@ -27,6 +32,8 @@ class EpochRecord(TypedDict):
     val_accuracy: float
     seconds: float
     learning_rate: float
+    setup_seconds: NotRequired[float]
+    tracing_seconds: NotRequired[float]
 
 
 Report = Callable[[EpochRecord], bool]
@@ -48,6 +55,7 @@ class FitResult:
         validation_probabilities: (n_validation, n_classes) float32, of the kept weights.
         weights: The kept weights of the core, in the order of `get_weights()`.
         parameters: Number of the core's parameters, trainable or not.
+        setup_seconds: As in the first epoch's record, as are `tracing_seconds`.
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
     """
@@ -62,6 +70,8 @@ class FitResult:
     validation_probabilities: NDArray[np.float32]
     weights: list[NDArray[np.generic]]
     parameters: int
+    setup_seconds: float
+    tracing_seconds: float
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
 

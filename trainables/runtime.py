@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurosweep.errors import NeurosweepError
+from trainables import idle
 
 __all__ = ["PRECISIONS", "Runtime", "current_runtime", "numerics", "quiet_import", "start"]
 
@@ -69,6 +70,7 @@ def start(runtime: Runtime) -> None:
     # need not walk through it (0.2 s each).
     gc.collect()
     gc.freeze()
+    idle.begin()
     _started = runtime
 
 

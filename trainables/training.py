@@ -9,6 +9,7 @@ import keras
 from numpy.typing import NDArray
 
 from scans import Dataset
+from trainables import idle
 from trainables.alive import beat
 from trainables.batches import EpochBatches
 from trainables.bench import Bench, Score
@@ -17,6 +18,7 @@ from trainables.progress import Limits, Progress, check_finite
 from trainables.results import EpochRecord, FitResult, Report
 from trainables.settings import TrainingSettings
 from trainables.sitting import Sitting, restore, variables_of
+from trainables.stopwatch import StepWatch
 
 __all__ = ["EpochEnd", "train"]
 
@@ -57,7 +59,8 @@ def train(
     model = bench.compile(settings, steps=limits.epochs * len(batches))
     if sitting.earlier is not None:
         restore(model, sitting.earlier)
-    at_end = EpochEnd(bench, Progress(limits, sitting.history), report, sitting)
+    progress = Progress(limits, sitting.history)
+    at_end = EpochEnd(bench, progress, report, sitting, setup_seconds=idle.seconds())
     model.fit(
         batches,
         initial_epoch=done,
@@ -72,7 +75,15 @@ def train(
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no types
     """Measures, reports and decides at the end of each epoch; keeps the best weights."""
 
-    def __init__(self, bench: Bench, progress: Progress, report: Report, sitting: Sitting) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        progress: Progress,
+        report: Report,
+        sitting: Sitting,
+        *,
+        setup_seconds: float,
+    ) -> None:
         super().__init__()
         self._bench = bench
         self._progress = progress
@@ -82,16 +93,32 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         self._stop_reason = ""
         self._sitting = sitting
         self._kept = _best_of(sitting.earlier, progress)
+        self._setup_seconds = setup_seconds
+        self._steps = StepWatch()
+        self._before = len(progress.history)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether no epoch of this sitting has ended yet."""
+        return len(self._progress.history) == self._before
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
         del epoch, logs
         self._epoch_start = time.perf_counter()
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the step's clock."""
+        del batch, logs
+        if self._is_first:
+            self._steps.begin()
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Give a sign of life; give up in mid-epoch when the loss is lost."""
         del batch
         beat()
+        if self._is_first:
+            self._steps.end()
         if logs:
             check_finite(logs["loss"], name="loss", epoch=len(self._progress.history) + 1)
 
@@ -104,6 +131,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         before = time.perf_counter()
         if self._sitting.keep is not None and self._progress.end(stopped=False) is None:
             self._sitting.keep(self._state_as_bytes)
+        idle.begin()  # unless another epoch is wanted
         wanted = self._report(record)
         self._reporting += time.perf_counter() - before
         reason = self._progress.end(stopped=not wanted)
@@ -125,6 +153,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             validation_probabilities=score.probabilities,
             weights=weights,
             parameters=int(self._bench.core.count_params()),
+            setup_seconds=self._setup_seconds,
+            tracing_seconds=self._steps.tracing_seconds(),
         )
 
     def _state_as_bytes(self) -> bytes:
@@ -149,7 +179,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
 
     def _record(self, epoch: int, logs: dict[str, float], score: Score) -> EpochRecord:
         """The epoch's figures; the learning rate is the one the next step would take."""
-        return EpochRecord(
+        record = EpochRecord(
             epoch=epoch,
             loss=float(logs["loss"]),
             accuracy=float(logs["accuracy"]),
@@ -159,6 +189,10 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             # Keras holds it in float32: without the digits beyond its precision.
             learning_rate=float(f"{float(self.model.optimizer.learning_rate):.7g}"),
         )
+        if self._is_first:
+            record["setup_seconds"] = self._setup_seconds
+            record["tracing_seconds"] = self._steps.tracing_seconds()
+        return record
 
 
 def _best_of(

@@ -1,7 +1,7 @@
 """What stands in the cache folder: listed for people, and cleared without touching anything else.
 
-Known are the decoded caches, the manifest indexes and the phantom data, by their places, names and
-contents. Links are never followed and other files never deleted.
+Known are the decoded caches, the manifest indexes, measurements of this machine and the phantom
+data, by their places, names and contents. Links are never followed and other files never deleted.
 """
 
 import contextlib
@@ -22,10 +22,14 @@ from scans.caches.decoded import ABOUT, DECODED, IMAGES, USED, lock_of
 from scans.manifest import PHANTOM_MARKER
 
 DECODED_IMAGES, MANIFEST_INDEX, PHANTOM_DATA = "decoded images", "manifest index", "phantom data"
+MEASUREMENT = "measurement"
 """The kinds of what is stored."""
 
 MANIFESTS = "manifests"
 """Name of the folder, below the cache folder, that holds one file per manifest index."""
+
+MEASURED = "measured"
+"""Name of the folder, below the cache folder, that holds one file per measurement of speed."""
 
 PHANTOM = "phantom"
 
@@ -36,6 +40,7 @@ _PARTS = re.compile(
 _INDEX = re.compile(
     r"([0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy)(?P<unfinished>\.[0-9a-f]{8}\.partial)?"
 )
+_MEASUREMENT = re.compile(r"[0-9a-f]{16}\.json(?P<unfinished>\.[0-9a-f]{8}\.partial)?")
 _LARGEST_ABOUT = 65_536  # bytes; ours have some hundred
 
 
@@ -45,7 +50,7 @@ class Stored:
 
     Attributes:
         key: Its name, by which it can be cleared.
-        kind: `DECODED_IMAGES`, `MANIFEST_INDEX` or `PHANTOM_DATA`.
+        kind: `DECODED_IMAGES`, `MANIFEST_INDEX`, `MEASUREMENT` or `PHANTOM_DATA`.
         path: Its folder or file.
         root: The data folder it was made from; None where that is not known.
         images: How many; None where that is not known.
@@ -91,7 +96,12 @@ def list_stored(cache: Path) -> list[Stored]:
         NeurosweepError: It cannot be read.
     """
     try:
-        return [*_decoded(cache / DECODED), *_indexes(cache / MANIFESTS), *_phantom(cache)]
+        return [
+            *_decoded(cache / DECODED),
+            *_files(cache / MANIFESTS, _INDEX, MANIFEST_INDEX),
+            *_files(cache / MEASURED, _MEASUREMENT, MEASUREMENT),
+            *_phantom(cache),
+        ]
     except OSError as error:
         raise NeurosweepError(
             f"The cache folder must be readable, but at {cache} there is: {error}; correct its "
@@ -104,7 +114,7 @@ def clear_stored(cache: Path, keys: Collection[str], *, everything: bool = False
 
     Args:
         cache: The folder.
-        keys: Which; empty for the decoded images and the manifest indexes.
+        keys: Which; empty for all but the phantom data.
         everything: Without keys: the phantom data, too.
 
     Raises:
@@ -159,14 +169,14 @@ def _decoded(folder: Path) -> Iterator[Stored]:
         )
 
 
-def _indexes(folder: Path) -> Iterator[Stored]:
+def _files(folder: Path, names: re.Pattern[str], kind: str) -> Iterator[Stored]:
     for entry in _entries(folder):
-        name = _INDEX.fullmatch(entry.name)
+        name = names.fullmatch(entry.name)
         if name is not None and entry.is_file(follow_symlinks=False):
             facts = entry.stat(follow_symlinks=False)
             yield Stored(
                 key=entry.name.partition(".")[0],
-                kind=MANIFEST_INDEX,
+                kind=kind,
                 path=Path(entry.path),
                 size=facts.st_size,
                 last_used=_utc(facts.st_mtime),
@@ -236,7 +246,7 @@ def _remove(stored: Stored) -> str | None:
         if stored.kind == PHANTOM_DATA:
             shutil.rmtree(stored.path)
             return None
-        if stored.kind == MANIFEST_INDEX:
+        if stored.kind in (MANIFEST_INDEX, MEASUREMENT):
             stored.path.unlink(missing_ok=True)  # written whole, so nobody holds a lock on it
             return None
         with FileLock(lock_of(stored.path), timeout=0):

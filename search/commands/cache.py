@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = kinds.add_parser("list", help="show what the cache folder holds")
     listing.add_argument("--format", choices=("table", "json"), default="table")
     clearing = kinds.add_parser(
-        "clear", help="delete decoded images and manifest indexes; they are made again when needed"
+        "clear", help="delete all but the phantom data; it is made again when needed"
     )
     clearing.add_argument("keys", nargs="*", metavar="KEY", help="these only, as `list` has them")
     clearing.add_argument("--all", action="store_true", help="the phantom data, too")

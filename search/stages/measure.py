@@ -8,16 +8,22 @@ from typing import Any
 import scans
 from neurosweep.errors import NeurosweepError
 from search.assignment import Plan
+from search.display import Display
 from search.experiment import Resources
 from search.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from trainables import Runtime
+from trainables.variant import Variant
 
 __all__ = ["choose_runtime"]
 
 
 def choose_runtime(
-    run: RunDirectory, plan: Plan, source: scans.Source, resources: Mapping[str, float]
+    run: RunDirectory,
+    plan: Plan,
+    source: scans.Source,
+    resources: Mapping[str, float],
+    display: Display,
 ) -> Runtime:
     """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
 
@@ -40,6 +46,7 @@ def choose_runtime(
         measured: dict[str, Any] = worker.run(
             "measure",
             {
+                "source": source,
                 "image_size": plan.image_sizes()[0],
                 "channels": plan.task.channels,
                 "threads": threads,
@@ -60,6 +67,7 @@ def choose_runtime(
         fused_batch_norm=bool(fused),
     )
     run.update(runtime=dict(vars(runtime)), measured=measured)
+    display.note(_choice(runtime, measured))
     return runtime
 
 
@@ -73,3 +81,12 @@ def _as_asked(run: RunDirectory, threads: int, wanted: Resources) -> Runtime:
     )
     run.update(runtime=dict(vars(runtime)))
     return runtime
+
+
+def _choice(runtime: Runtime, measured: Mapping[str, Any]) -> str:
+    """What trials are trained in, and where the choice comes from."""
+    rates = measured["images_per_second"]
+    name = Variant(precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm).name
+    gain = f", {rates[name] / rates['float32']:.2f} x float32" if name in rates else ""
+    before = " by an earlier run; `neurosweep cache clear` forgets it" if measured["cached"] else ""
+    return f"training steps in {name}{gain}, measured{before}"

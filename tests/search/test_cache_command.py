@@ -74,6 +74,19 @@ def test_the_list_as_a_table(capsys, cache):
     assert total.endswith(f"in {cache}")
 
 
+def test_measurements_of_speed_are_listed_and_cleared(capsys, cache):
+    path = cache / "measured" / "0123456789abcdef.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    (path.parent / "mine.json").write_text("{}")
+    found = {one["key"]: one["kind"] for one in _listed(capsys)["stored"]}
+    assert found.pop("0123456789abcdef") == "measurement"
+    assert list(found.values()) == ["decoded images"]
+    assert main(["cache", "clear"]) == 0
+    assert "removed measurement 0123456789abcdef: 2 bytes" in capsys.readouterr().out
+    assert [each.name for each in path.parent.iterdir()] == ["mine.json"]
+
+
 def test_an_unfinished_one_is_called_so(capsys, cache):
     next(cache.glob("decoded/*/images.npy")).unlink()
     assert main(["cache", "list"]) == 0

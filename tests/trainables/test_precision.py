@@ -1,7 +1,8 @@
 import pytest
 
 from trainables import Runtime, measure_precision
-from trainables.precision import Variant, choose
+from trainables.precision import choose
+from trainables.variant import Variant
 
 PLAIN = Variant(precision="float32", fused_batch_norm=False)
 FUSED = Variant(precision="float32", fused_batch_norm=True)
