@@ -8,6 +8,7 @@
     │   ├── RunDirectoryError        a run directory: missing, finished, held, not one
     │   └── WeightsError             pretrained weights: missing, truncated, of another backbone
     ├── TrialError                   one trial failed; the search goes on
+    │   ├── InfeasibleError          its network breaks a constraint and is not trained
     │   ├── DivergedError            its loss or accuracy became NaN or infinite
     │   ├── StateError               its kept state cannot be gone on from; it starts anew
     │   ├── OutOfMemoryError         it took more memory than its share
@@ -33,6 +34,7 @@ __all__ = [
     "DivergedError",
     "ExperimentError",
     "HungError",
+    "InfeasibleError",
     "LeaseLostError",
     "NeurosweepError",
     "NoTrialSucceededError",
@@ -84,6 +86,15 @@ class WeightsError(UserError):
 
 class TrialError(NeurosweepError):
     """One trial failed; the search records it and goes on."""
+
+
+class InfeasibleError(TrialError):
+    """A trial's network breaks a constraint that is known before it is trained."""
+
+    def __init__(self, message: str, *, parameters: int) -> None:
+        """Takes the message and the number of parameters, for the trial's record."""
+        super().__init__(message)
+        self.parameters = parameters
 
 
 class DivergedError(TrialError):

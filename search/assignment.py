@@ -23,14 +23,12 @@ class Assignment:
     Attributes:
         suggestion: The configuration and its number.
         recipe: What is needed to train it, here or anywhere.
-        seconds_left: Seconds until the search stage ends, or None.
         state: Where an earlier worker left the trial, or None to begin it.
         score: Best validation accuracy of the epochs before that state; 0 without one.
     """
 
     suggestion: Suggestion
     recipe: Recipe
-    seconds_left: float | None
     state: bytes | None = None
     score: float = 0.0
 
@@ -44,7 +42,6 @@ class Assignment:
         return {
             "trial_id": self.trial_id,
             "recipe": self.recipe.to_dict(),
-            "seconds_left": self.seconds_left,
             "state": self.state,
             "score": self.score,
         }
@@ -104,6 +101,7 @@ class Plan:
             seed=trial_seed(self.experiment.search.seed, suggestion.number),
             weights=transfer.weights if pretrained and transfer is not None else "none",
             preprocessing=transfer.preprocessing if transfer is not None else "native",
+            keep_by=self.experiment.search.aim.epoch_figure,
         )
 
     def image_sizes(self) -> list[int]:

@@ -20,6 +20,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
+from neurosweep.errors import InfeasibleError
 from trainables.alive import watch
 
 __all__ = ["ALIVE", "CONTINUE", "DROP", "STOP", "Listener", "main"]
@@ -102,6 +103,8 @@ def _run(task: Any, payload: dict[str, Any], connection: Connection) -> tuple[st
         return "dropped", None
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
+    except InfeasibleError as error:
+        return "failed", {**_named(error), "parameters": error.parameters}
     except Exception as error:  # noqa: BLE001 - the worker outlives any failure of a trial
         return "failed", {**_named(error), "traceback": traceback.format_exc()}
 

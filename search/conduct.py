@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 import reports
-from neurosweep.errors import DataError, NeurosweepError, RunDirectoryError
+from neurosweep.errors import DataError, ExperimentError, NeurosweepError, RunDirectoryError
 from reports.wording import printable
 from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
@@ -36,6 +36,7 @@ from search.stages.measure import choose_runtime
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.search import search
+from search.stopping import StopRequest
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 
@@ -69,7 +70,13 @@ def conduct(request: Request) -> Path:
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a partial leaderboard was written.
     """
     settings, folds = request.experiment.search, request.experiment.data.folds
-    budget = Budget(trials=settings.trials, seconds=settings.time_budget, folds=folds)
+    budget = Budget(
+        trials=settings.trials,
+        seconds=settings.time_budget,
+        worker_hours=settings.worker_hours,
+        gpu_hours=settings.gpu_hours,
+        folds=folds,
+    )
     _check(request.experiment)
     with (
         _sigterm_as_interrupt(),
@@ -129,6 +136,7 @@ def open_run(request: Request) -> RunDirectory:
         return RunDirectory.create(path, _info(request, now), store=store)
     path, store = _place(output or newest_run(Path.cwd() / "runs"))
     run = RunDirectory.reopen(path, store=store or mirror_of(path))
+    StopRequest(run.path).take()  # it was meant for an earlier sitting
     with run.closed_on_error():
         commands = [*run.info.get("resumed_by", []), list(request.command)]
         run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
@@ -182,6 +190,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     # Ray takes SIGTERM for itself when it starts: it is taken back here.
     with connected(request.address, run.path) as capacity, _sigterm_as_interrupt():
         workers, resources = plan_workers(experiment.resources, capacity)
+        _give_gpus(budget, experiment, resources["GPU"])
         with timed(run, display, "measure"):
             runtime = choose_runtime(run, plan, source, resources, display)
         run.update(
@@ -209,7 +218,10 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
 def _finish(run: Run) -> None:
     """The stages after the search, on one worker that stays warm from one to the next."""
     directory, display = run.directory, run.display
-    with StageWorkers(run.runtime, run.resources, run.limits) as worker:
+    with (
+        run.budget.held.holding("final stages"),
+        StageWorkers(run.runtime, run.resources, run.limits) as worker,
+    ):
         if run.plan.experiment.final.fine_tune:
             with timed(directory, display, "fine_tune"):
                 record = fine_tune(run, worker)
@@ -223,6 +235,15 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+def _give_gpus(budget: Budget, experiment: Experiment, gpus: float) -> None:
+    if experiment.search.gpu_hours is not None and gpus == 0:
+        raise ExperimentError(
+            "search.gpu_hours counts the GPUs that trials hold; here a trial has none: set "
+            "search.worker_hours or search.time_budget, or use a cluster with GPUs"
+        )
+    budget.workers_have(gpus)
 
 
 def _say_what_random_means(plan: Plan, display: Display) -> None:

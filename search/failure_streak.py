@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from neurosweep.errors import RepeatedFailureError
@@ -31,24 +32,27 @@ class FailureStreak:
         self._run = run
         self._kind: tuple[str | None, str] | None = None
         self._failed: list[TrialRecord] = []
+        self._none_completed = True
 
-    def note(self, record: TrialRecord, *, none_completed: bool) -> None:
+    def resume(self, records: Iterable[TrialRecord]) -> None:
+        """Takes over whether any trial of earlier sittings completed; the count begins anew."""
+        self._none_completed = not any(r.status == Status.COMPLETED for r in records)
+
+    def note(self, record: TrialRecord) -> None:
         """Notes how a trial ended, after it was recorded.
-
-        Args:
-            record: The trial.
-            none_completed: Whether no trial of the search has completed so far.
 
         Raises:
             RepeatedFailureError: if it was the tenth in a row to fail in the same way.
         """
+        if record.status == Status.COMPLETED:
+            self._none_completed = False
         kind = _kind(record) if record.status == Status.FAILED else None
         if kind is None or kind != self._kind:
             self._kind, self._failed = kind, []
         if kind is not None:
             self._failed.append(record)
         if len(self._failed) >= _LONGEST:
-            raise RepeatedFailureError(self._explain(), none_completed=none_completed)
+            raise RepeatedFailureError(self._explain(), none_completed=self._none_completed)
 
     def _explain(self) -> str:
         last = self._failed[-1]

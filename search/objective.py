@@ -137,6 +137,10 @@ class Aim:
         """An epoch's score for comparing trials: higher is better."""
         return val_accuracy if self.epoch_figure == "val_accuracy" else -val_loss
 
+    def figure_of_score(self, score: float) -> float:
+        """The figure that a score stands for: an accuracy, or a loss."""
+        return score if self.epoch_figure == "val_accuracy" else -score
+
 
 def _direction(name: str) -> str:
     return "maximize" if name in _MORE_IS_BETTER else "minimize"

@@ -8,7 +8,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.schedule import Rungs
 from search.trial_book import TrialBook
-from search.worker import PROGRESS, SCORE
+from search.worker import PROGRESS
 
 __all__ = ["RungScheduler"]
 
@@ -31,7 +31,8 @@ class RungScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         if PROGRESS not in result:
             return str(TrialScheduler.CONTINUE)
         trial_id, allowed = _trial(trial)
-        decision = self._rungs.decide(trial_id, result[PROGRESS], allowed, result[SCORE])
+        score = self._book.score(result["epoch"])
+        decision = self._rungs.decide(trial_id, result[PROGRESS], allowed, score)
         if decision.goes_on:
             return str(TrialScheduler.CONTINUE)
         self._rungs.ended(trial_id)

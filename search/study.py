@@ -14,7 +14,7 @@ its like. Nothing stays RUNNING, except where this process is killed; those are 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +94,7 @@ class Study:
         self._sources: set[str] = set()
         self._waiting: deque[int] = deque()
         self._repeats: deque[int] = deque()
+        self._repeated: Counter[int] = Counter()
         self._running: dict[int, _Running] = {}
         self._left: dict[int, _Running] = {}  # running when an earlier driver was killed
         for frozen in self._learned.trials():
@@ -179,6 +180,11 @@ class Study:
         """
         self._journal.trial(number)
         self._repeats.append(number)
+        self._repeated[number] += 1
+
+    def repeats_of(self, number: int) -> int:
+        """How often trial `number` was repeated, running repeats and wishes included."""
+        return self._repeated[number]
 
     def interrupted(self) -> list[Suggestion]:
         """Takes up the trials that were running when a driver was killed."""
@@ -267,6 +273,7 @@ class Study:
     def _bring_back(self, trial: RecordedTrial) -> None:
         params, configuration = self._canonical(trial.configuration)
         repeated = {} if trial.repeat_of is None else {"repeat_of": trial.repeat_of}
+        self._repeated.update(repeated.values())
         number = self._add(TrialState.RUNNING, params, configuration, trial.origin, **repeated)
         self._seen.add(key_of(configuration))
         self._left[number] = self._as_running(self._journal.trial(number))
@@ -295,6 +302,8 @@ class Study:
             self._refuse(frozen)
             return
         configuration = frozen.user_attrs[CONFIGURATION_ATTRIBUTE]
+        if "repeat_of" in frozen.user_attrs:
+            self._repeated[frozen.user_attrs["repeat_of"]] += 1
         self._notes.add(frozen.user_attrs.get("note", ""))
         if frozen.state.is_finished():
             self._take_in(configuration, frozen.params, self._journal.ending_of(frozen))

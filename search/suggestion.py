@@ -18,6 +18,11 @@ def trial_id_of(number: int) -> str:
     return f"t{number:04d}"
 
 
+def number_of(trial_id: str) -> int:
+    """Returns the number that a name of `trial_id_of` stands for."""
+    return int(trial_id.removeprefix("t"))
+
+
 def trial_seed(seed: int, number: int) -> int:
     """Returns the training seed of trial `number`, in [0, 2**31), fixed by the search's seed."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)

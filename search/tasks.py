@@ -80,10 +80,22 @@ def fit(
     report: StateReport,
     state: bytes | None = None,
     keep_seconds: float = KEEP_SECONDS,
+    most_parameters: float | None = None,
+    with_latency: bool = False,
 ) -> FitResult:
     """Trains one configuration, from its beginning or from a state; hands over states of it."""
-    keep = StateRhythm(report.keep, seconds=keep_seconds)
-    return trainables.fit(recipe, _dataset(source, recipe), report, state=state, keep=keep)
+    dataset = _dataset(source, recipe)
+    result = trainables.fit(
+        recipe,
+        dataset,
+        report,
+        state=state,
+        keep=StateRhythm(report.keep, seconds=keep_seconds),
+        most_parameters=most_parameters,
+    )
+    if not with_latency:
+        return result
+    return replace(result, latency_ms=trainables.latency(recipe, result.weights, dataset))
 
 
 def fine_tune(

@@ -8,36 +8,46 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosweep.errors import WorkerLostError
+from neurosweep.errors import InfeasibleError, WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
-from reports.epochs import EpochRecord as ReadEpoch
-from reports.epochs import read_epochs
+from reports.ranking import Ranking
 from search.assignment import Assignment, Plan
 from search.budget import Budget
 from search.display import Display
 from search.failure_streak import FailureStreak
-from search.recorded_trials import RecordedTrial
+from search.past_epochs import recorded_trial
 from search.run_directory import RunDirectory
 from search.states_kept import StatesKept
 from search.study import Ending, Study, Suggestion
+from search.suggestion import number_of
+from search.trial_records import CountMissed, RecordMaker, RunningTrial, figures_of, first_line
 from search.weights_kept import WeightsKept
 from trainables import EpochRecord
 
-__all__ = ["Outcome", "TrialBook", "Weights", "best_epoch"]
+__all__ = ["Countdown", "Outcome", "TrialBook", "Weights"]
 
 Weights = list[NDArray[np.generic]]
 
 _ATTEMPTS = 3
 """How often a trial is begun that loses its worker: no fault of its own, but not for ever."""
+
+_RECENT = 10  # trials from whose first epochs the next one's is guessed
+
+
+class Countdown(Protocol):
+    """Is told how long the search still goes on."""
+
+    def tell(self, seconds: float | None) -> None:
+        """Sets the seconds that are left; None is no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,22 +61,8 @@ class Outcome:
     """
 
     result: Mapping[str, Any] | None = None
-    failure: Mapping[str, str] | None = None
+    failure: Mapping[str, Any] | None = None
     fetch_weights: Callable[[], Weights] | None = None
-
-
-@dataclass
-class _Running:
-    assignment: Assignment
-    started_at: str
-    epochs: list[EpochRecord] = field(default_factory=list)
-    best: float = -math.inf
-    stop_detail: str | None = None
-
-
-def best_epoch(epochs: list[EpochRecord]) -> EpochRecord:
-    """Returns the epoch whose weights are kept: highest accuracy, then lowest loss, then first."""
-    return min(epochs, key=lambda e: (-e["val_accuracy"], e["val_loss"], e["epoch"]))
 
 
 class TrialBook:
@@ -81,6 +77,7 @@ class TrialBook:
         budget: Budget,
         display: Display,
         facts: Mapping[str, Any],
+        count_missed: CountMissed | None = None,
     ) -> None:
         """Opens the books.
 
@@ -91,40 +88,51 @@ class TrialBook:
             budget: What may be spent.
             display: Shown every change.
             facts: What all records have in common: data_fingerprint, synthetic, runtime.
+            count_missed: Counts missed positives; None where there is no negative class.
         """
         self._run = run
         self._study = study
         self._plan = plan
         self._budget = budget
         self._display = display
-        self._facts = facts
+        self._aim = plan.experiment.search.aim
+        self._maker = RecordMaker(facts, self._aim, count_missed)
         self.records: list[TrialRecord] = []
-        self._running: dict[str, _Running] = {}
-        self._again: list[Suggestion] = []
+        self._running: dict[str, RunningTrial] = {}
+        self._again: deque[Suggestion] = deque()
         self._lost: Counter[str] = Counter()
         self._streak = FailureStreak(run.path)
-        self._kept = WeightsKept(run, plan.experiment.final.finalists)
+        self._kept = WeightsKept(
+            run, plan.experiment.final.finalists, Ranking(self._aim.objectives)
+        )
         self._states = StatesKept(run, facts)
+        self._first_epochs: deque[float] = deque(maxlen=_RECENT)
+        self._countdown: Countdown | None = None
 
     def resume(self, records: list[TrialRecord]) -> None:
         """Takes over what an earlier driver recorded, and the trials it left running."""
-        searched = [record for record in records if record.stage == Stage.SEARCH]
-        self.records = searched
-        self._kept.resume(searched)
-        self._display.resumed(searched)
-        self._states.drop_of(record.trial_id for record in searched)
-        self._study.restore(self._recorded(record) for record in searched)
-        self._study.close_recorded({_number(record): _ending(record) for record in searched})
-        self._again = self._study.interrupted()
+        self.records = [record for record in records if record.stage == Stage.SEARCH]
+        self._kept.resume(self.records)
+        self._display.resumed(self.records)
+        self._states.drop_of(record.trial_id for record in self.records)
+        self._study.restore(recorded_trial(self._run, r, self._aim) for r in self.records)
+        self._study.close_recorded({number_of(r.trial_id): self._ending(r) for r in self.records})
+        self._again.extend(self._study.interrupted())
+        self._streak.resume(self.records)
+        for record in self.records:
+            self._budget.held.take_over(record.held_seconds or record.seconds)
+            self._ask_for_repeats(record)
 
-    def _recorded(self, record: TrialRecord) -> RecordedTrial:
-        path = self._run.path / "trials" / record.trial_id / "epochs.jsonl"
-        return RecordedTrial(
-            number=_number(record),
-            configuration=record.hyperparameters,
-            origin=str(record.origin),
-            read_scores=lambda: _scores(read_epochs(path)),
-        )
+    def follow(self, countdown: Countdown | None) -> None:
+        """Keeps a countdown up to date with the budget from now on; None lets go of it."""
+        self._countdown = countdown
+        self._tell_time()
+
+    def stop(self, who: str) -> None:
+        """Ends the search as at the end of its budget: running trials keep their results."""
+        self._display.note(f"asked to stop by {who}; trials that run end at their next epoch")
+        self._budget.stop()
+        self._tell_time()
 
     @property
     def running(self) -> int:
@@ -144,7 +152,9 @@ class TrialBook:
     @property
     def exhausted(self) -> bool:
         """Whether no further trial may start."""
-        return not self._budget.allows_another_trial(len(self.records) + self.running)
+        started = len(self.records) + self.running
+        needs = median(self._first_epochs) if self._first_epochs else 0.0
+        return not self._budget.allows_another_trial(started, needs=needs)
 
     def next_assignment(self) -> Assignment | None:
         """Hands out the next trial; an interrupted one first, under its own number.
@@ -152,7 +162,7 @@ class TrialBook:
         One whose state was kept goes on from it, whoever trained it before. None if every
         configuration of a finite space has been handed out.
         """
-        suggestion = self._again.pop(0) if self._again else self._study.ask()
+        suggestion = self._again.popleft() if self._again else self._study.ask()
         if suggestion is None:
             return None
         recipe = self._plan.recipe(suggestion)
@@ -160,18 +170,21 @@ class TrialBook:
         assignment = Assignment(
             suggestion=suggestion,
             recipe=recipe,
-            seconds_left=self._budget.search_seconds_left(),
             state=found.content,
-            score=max((epoch["val_accuracy"] for epoch in found.epochs), default=0.0),
         )
         trial_id = assignment.trial_id
-        self._running[trial_id] = _Running(assignment, _now())
+        self._running[trial_id] = RunningTrial(assignment)
         self._run.trial(trial_id)
         self._display.started(trial_id, suggestion.configuration, suggestion.note)
         self._begin_after(trial_id, found.epochs)
         if found.damage is not None:
             self._display.note(f"{trial_id} starts anew: {found.damage}")
         return assignment
+
+    def began(self, trial_id: str) -> None:
+        """Notes that a worker is held for a trial from now on."""
+        self._budget.held.hold(trial_id)
+        self._tell_time()
 
     def _begin_after(self, trial_id: str, epochs: list[EpochRecord]) -> None:
         """Sets a running trial's epochs to those that it will not train again."""
@@ -205,14 +218,19 @@ class TrialBook:
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
         self._know(self._running[trial_id], epoch, where)
 
-    def _know(self, running: _Running, epoch: EpochRecord, where: str | None = None) -> None:
+    def score(self, epoch: EpochRecord) -> float:
+        """The score of an epoch, by which trials are compared: higher is better."""
+        return self._aim.epoch_score(epoch["val_accuracy"], epoch["val_loss"])
+
+    def _know(self, running: RunningTrial, epoch: EpochRecord, where: str | None = None) -> None:
         """Adds an epoch whose line is written; the study leaves out those it has been told of."""
+        if not running.epochs:
+            self._first_epochs.append(epoch["seconds"])
         running.epochs.append(epoch)
-        number = running.assignment.suggestion.number
-        running.best = max(running.best, epoch["val_accuracy"])
-        self._study.report(number, epoch["epoch"], running.best)
-        allowed = self._plan.experiment.epochs
-        self._display.epoch(running.assignment.trial_id, epoch, allowed, where)
+        running.best = max(running.best, self.score(epoch))
+        figure = self._aim.figure_of_score(running.best)
+        self._study.report(running.number, epoch["epoch"], figure)
+        self._display.epoch(running.trial_id, epoch, self._plan.experiment.epochs, where)
 
     def note_stop(self, trial_id: str, reason: str) -> None:
         """Notes in words why the scheduler stops a running trial, for its record."""
@@ -231,132 +249,79 @@ class TrialBook:
             RepeatedFailureError: if it was one failure of a kind too many, after it was recorded.
         """
         running = self._running[trial_id]
+        held = self._budget.held.release(trial_id)
         try:
             record = self._how_it_ended(running, outcome)
         except WorkerLostError as error:
             if self._hand_out_again(running, str(error)):
                 return None
             record = self._lost_for_good(running, str(error))
+        record = replace(record, held_seconds=round(held, 3))
         self._write(record, running)
         del self._running[trial_id]
         self._kept.tidy(record)
         self._states.drop(trial_id)
-        self._tell(record, running.assignment.suggestion.number)
-        completed = any(known.status == Status.COMPLETED for known in self.records)
-        self._streak.note(record, none_completed=not completed)
+        self._tell(record, running)
+        self._tell_time()
+        self._streak.note(record)
         return record
 
-    def _how_it_ended(self, running: _Running, outcome: Outcome | None) -> TrialRecord:
+    def _how_it_ended(self, running: RunningTrial, outcome: Outcome | None) -> TrialRecord:
         """The record of an end; raises WorkerLostError where it was none of the trial's own."""
         if outcome is None:
             if running.epochs:
-                return self._pruned(running)
+                return self._maker.pruned(running)
             raise WorkerLostError("the worker was lost before the trial's first epoch")
         if outcome.result is not None:
             return self._keep_model(running, outcome, outcome.result)
         failure = outcome.failure or {}
-        if failure.get("kind") == WorkerLostError.__name__:
-            raise WorkerLostError(failure.get("message", ""))
-        return self._failed(running, failure)
+        kind, message = failure.get("kind"), failure.get("message", "")
+        if kind == WorkerLostError.__name__:
+            raise WorkerLostError(message)
+        if kind == InfeasibleError.__name__:
+            return self._maker.infeasible(running, int(failure["parameters"]))
+        log = failure.get("traceback", message)
+        self._run.write(f"trials/{running.trial_id}/log.txt", (log.rstrip() + "\n").encode())
+        return self._maker.failed(running, failure)
 
-    def _hand_out_again(self, running: _Running, reason: str) -> bool:
+    def _hand_out_again(self, running: RunningTrial, reason: str) -> bool:
         """Puts a trial that lost its worker before all others, if it may have another attempt."""
-        trial_id = running.assignment.trial_id
+        trial_id = running.trial_id
         self._lost[trial_id] += 1
-        del self._running[trial_id]
-        if self._lost[trial_id] >= _ATTEMPTS or self.exhausted:
-            self._running[trial_id] = running
+        if self._lost[trial_id] >= _ATTEMPTS or not self._has_time():
             return False
+        del self._running[trial_id]
         self._again.append(running.assignment.suggestion)
         self._display.note(
             f"{trial_id} lost its worker and starts again (attempt {self._lost[trial_id] + 1} of "
-            f"{_ATTEMPTS}): {_first_line(reason)}"
+            f"{_ATTEMPTS}): {first_line(reason)}"
         )
         return True
 
-    def _lost_for_good(self, running: _Running, reason: str) -> TrialRecord:
-        times = self._lost[running.assignment.trial_id]
+    def _has_time(self) -> bool:
+        """Whether the budget has anything left but trials: a lost one has its place already."""
+        return self._budget.allows_another_trial(0)
+
+    def _lost_for_good(self, running: RunningTrial, reason: str) -> TrialRecord:
+        times = self._lost[running.trial_id]
         lost = f"the trial lost its worker in {times} of {_ATTEMPTS} attempts"
         message = f"{lost}, the last time: {reason}"
-        return self._failed(running, {"kind": WorkerLostError.__name__, "message": message})
+        self._run.write(f"trials/{running.trial_id}/log.txt", (message.rstrip() + "\n").encode())
+        failure = {"kind": WorkerLostError.__name__, "message": message}
+        return self._maker.failed(running, failure)
 
     def _keep_model(
-        self, running: _Running, outcome: Outcome, result: Mapping[str, Any]
+        self, running: RunningTrial, outcome: Outcome, result: Mapping[str, Any]
     ) -> TrialRecord:
         """Saves predictions and, for a finalist, weights; a completed trial's record."""
-        record = self._completed(running, result)
-        predictions = np.asarray(result["validation_probabilities"], np.float32)
+        record = self._maker.completed(running, result)
         if outcome.fetch_weights is not None:
             self._kept.consider(record, outcome.fetch_weights)
+        predictions = np.asarray(result["validation_probabilities"], np.float32)
         self._kept.save_predictions(record.trial_id, predictions)
         return record
 
-    def _completed(self, running: _Running, result: Mapping[str, Any]) -> TrialRecord:
-        # A fit is only told to stop when the time for the search is over.
-        stopped = result["stop_reason"] == "stopped"
-        return self._record(
-            running,
-            status=Status.COMPLETED,
-            stop_reason="budget" if stopped else result["stop_reason"],
-            val_accuracy=float(result["val_accuracy"]),
-            val_loss=float(result["val_loss"]),
-            epochs=int(result["epochs"]),
-            kept_epoch=int(result["kept_epoch"]),
-            seconds=float(result["seconds"]),
-            parameters=int(result["parameters"]),
-        )
-
-    def _pruned(self, running: _Running) -> TrialRecord:
-        kept = best_epoch(running.epochs)
-        return self._record(
-            running,
-            status=Status.PRUNED,
-            stop_reason="scheduler",
-            stop_detail=running.stop_detail,
-            val_accuracy=kept["val_accuracy"],
-            val_loss=kept["val_loss"],
-            epochs=len(running.epochs),
-            kept_epoch=kept["epoch"],
-            seconds=sum(epoch["seconds"] for epoch in running.epochs),
-        )
-
-    def _failed(self, running: _Running, failure: Mapping[str, str]) -> TrialRecord:
-        kind = failure.get("kind", "TrialError")
-        message = failure.get("message", "")
-        log = failure.get("traceback", message)
-        trial_id = running.assignment.trial_id
-        self._run.write(f"trials/{trial_id}/log.txt", (log.rstrip() + "\n").encode())
-        return self._record(
-            running,
-            status=Status.FAILED,
-            stop_reason=kind,
-            epochs=len(running.epochs),
-            seconds=sum(epoch["seconds"] for epoch in running.epochs),
-            error=_first_line(f"{kind}: {message}"),
-        )
-
-    def _record(self, running: _Running, **figures: Any) -> TrialRecord:
-        suggestion, recipe = running.assignment.suggestion, running.assignment.recipe
-        backbone = suggestion.configuration.get("transfer/backbone")
-        return TrialRecord(
-            trial_id=suggestion.trial_id,
-            stage=Stage.SEARCH,
-            origin=Origin(suggestion.origin),
-            family=recipe.family,
-            backbone=None if backbone is None else str(backbone),
-            weights=recipe.weights,
-            hyperparameters=dict(recipe.configuration),
-            seed=recipe.seed,
-            epochs_allowed=recipe.epochs,
-            image_size=recipe.task.image_size,
-            started_at=running.started_at,
-            finished_at=_now(),
-            setup_seconds=_total(running.epochs, "setup_seconds"),
-            tracing_seconds=_total(running.epochs, "tracing_seconds"),
-            **{**self._facts, **figures},
-        )
-
-    def _write(self, record: TrialRecord, running: _Running) -> None:
+    def _write(self, record: TrialRecord, running: RunningTrial) -> None:
         recipe = running.assignment.recipe
         if record.stop_reason in ("budget", "scheduler"):
             # Its schedule was made for more epochs than it got: a replay stops where it did.
@@ -364,43 +329,40 @@ class TrialBook:
         self._run.count(record, recipe=recipe.to_dict())
         self.records.append(record)
 
-    def _tell(self, record: TrialRecord, number: int) -> None:
-        if record.status == Status.COMPLETED and record.val_accuracy is not None:
-            self._study.complete(number, [record.val_accuracy])
-        elif record.status == Status.PRUNED:
-            self._study.prune(number)
+    def _tell(self, record: TrialRecord, running: RunningTrial) -> None:
+        ending = self._ending(record)
+        if ending.status == Status.COMPLETED:
+            self._study.complete(running.number, ending.values, violations=ending.violations)
+        elif ending.status == Status.PRUNED:
+            self._study.prune(running.number, violations=ending.violations)
         else:
-            self._study.fail(number, record.error or "")
+            self._study.fail(running.number, ending.reason)
+        self._ask_for_repeats(record)
         self._display.ended(record)
 
+    def _ending(self, record: TrialRecord) -> Ending:
+        """How a record ended, as the study is told."""
+        figures = figures_of(record)
+        completed = record.status == Status.COMPLETED
+        values = self._aim.values(figures) if completed else []
+        if values is None:
+            reason = f"it completed without {', '.join(sorted(self._aim.needs))}"
+            return Ending(status=Status.FAILED, reason=reason)
+        return Ending(
+            status=record.status,
+            values=tuple(values),
+            violations=tuple(self._aim.violations(figures)),
+            reason=record.error or "",
+        )
 
-def _scores(epochs: Iterable[ReadEpoch]) -> dict[int, float]:
-    """The best accuracy so far after each epoch, as it is reported to the study."""
-    scores: dict[int, float] = {}
-    for epoch in epochs:
-        scores[epoch.epoch] = max(epoch.val_accuracy, *scores.values(), 0.0)
-    return scores
+    def _ask_for_repeats(self, record: TrialRecord) -> None:
+        """Has a configuration that completed trained again, with other seeds, where asked for."""
+        if record.status == Status.COMPLETED and record.origin != Origin.REPEAT:
+            number = number_of(record.trial_id)
+            due = self._plan.experiment.search.repeats - 1 - self._study.repeats_of(number)
+            for _ in range(due):
+                self._study.repeat(number)
 
-
-def _number(record: TrialRecord) -> int:
-    return int(record.trial_id.removeprefix("t"))
-
-
-def _ending(record: TrialRecord) -> Ending:
-    completed = record.status == Status.COMPLETED and record.val_accuracy is not None
-    values = (record.val_accuracy,) if completed and record.val_accuracy is not None else ()
-    return Ending(status=record.status, values=values, reason=record.error or "")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
-
-
-def _total(epochs: list[EpochRecord], name: str) -> float | None:
-    """Sum of what first epochs alone tell; None if none did."""
-    known = [float(epoch[name]) for epoch in epochs if name in epoch]  # type: ignore[literal-required]
-    return sum(known) if known else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    def _tell_time(self) -> None:
+        if self._countdown is not None:
+            self._countdown.tell(self._budget.search_seconds_left())

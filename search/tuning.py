@@ -8,9 +8,11 @@ tells `BookCallback` what workers report; both only pass on to the `TrialBook`.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from ray.tune.search import Searcher
 from neurosweep.errors import CodeMismatchError, WorkerLostError
 from search.rung_scheduler import RungScheduler
 from search.schedule import Rungs
+from search.stopping import StopRequest
 from search.trial_book import Outcome, TrialBook
 from search.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
@@ -39,6 +42,9 @@ _TUNE_ENVIRONMENT = {
 }
 
 
+_LOOK_EVERY = 0.5  # seconds between two looks for a request to stop
+
+
 def run_trials(
     book: TrialBook,
     settings: WorkerSettings,
@@ -46,6 +52,7 @@ def run_trials(
     workers: int,
     resources: dict[str, float],
     rungs: Rungs | None,
+    request: StopRequest,
 ) -> None:
     """Runs trials on workers until the books are exhausted.
 
@@ -55,15 +62,18 @@ def run_trials(
         workers: Trials at once.
         resources: What one trial gets, as Ray names it: CPU and GPU.
         rungs: Stops trials early; None lets each train to its end.
+        request: Where somebody may ask to stop.
     """
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
     worker = tune.with_resources(tune.with_parameters(TrialWorker, settings=settings), resources)
-    while not _fit(book, worker, workers=workers, rungs=rungs):
+    while not _fit(book, worker, workers=workers, rungs=rungs, request=request):
         pass
 
 
-def _fit(book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None) -> bool:
+def _fit(
+    book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None, request: StopRequest
+) -> bool:
     """Runs Tune; what our books raised inside a callback of it is raised here, as it was.
 
     Tune itself gives up where a node is lost with a result that was on its way. What was running
@@ -74,8 +84,9 @@ def _fit(book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None) -> 
     """
     callback = BookCallback(book)
     scheduler = FIFOScheduler() if rungs is None else RungScheduler(rungs, book)
+    searcher, watch = BookSearcher(book, workers, callback), _Watch(callback, book, request)
     try:
-        _run_tune(callback, BookSearcher(book, workers, callback), worker, scheduler)
+        _run_tune(callback, searcher, worker, scheduler, watch)
     except Exception as error:
         if callback.broken is None and not book.running:
             raise
@@ -85,7 +96,9 @@ def _fit(book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None) -> 
     return not callback.tune_failed
 
 
-def _run_tune(callback: BookCallback, searcher: BookSearcher, worker: Any, scheduler: Any) -> None:
+def _run_tune(
+    callback: BookCallback, searcher: BookSearcher, worker: Any, scheduler: Any, watch: _Watch
+) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="neurosweep-tune-"))
     try:
         tune.Tuner(
@@ -100,7 +113,7 @@ def _run_tune(callback: BookCallback, searcher: BookSearcher, worker: Any, sched
                 name="search",
                 storage_path=str(scratch),
                 callbacks=[callback],
-                stop=_StopWhenBroken(callback),
+                stop=watch,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
                 verbose=0,
@@ -174,6 +187,10 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
         self.broken: Exception | None = None
         self.tune_failed = False
 
+    def on_trial_start(self, *, trial: Any, **_: Any) -> None:
+        """Notes that a worker is held for a trial from now on."""
+        self._keep(lambda: self._book.began(_name(trial)))
+
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch and the state after it, or keeps the outcome for the end."""
         name = _name(trial)
@@ -217,11 +234,17 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
                 self.broken = error
 
 
-class _StopWhenBroken(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
-    """Ends all trials once the books cannot be kept."""
+class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
+    """Looks up between Tune's steps.
 
-    def __init__(self, callback: BookCallback) -> None:
+    It ends all trials once the books cannot be kept, and tells the book who asked to stop.
+    """
+
+    def __init__(self, callback: BookCallback, book: TrialBook, request: StopRequest) -> None:
         self._callback = callback
+        self._book = book
+        self._request = request
+        self._looked = -math.inf
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether this trial ends."""
@@ -230,6 +253,10 @@ class _StopWhenBroken(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray 
 
     def stop_all(self) -> bool:
         """Whether the search ends."""
+        if time.monotonic() > self._looked + _LOOK_EVERY:
+            self._looked = time.monotonic()
+            if self._request.exists() and (who := self._request.take()) is not None:
+                self._book.stop(who)
         return self._callback.broken is not None
 
 

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
-from reports import Status, TrialRecord
+from reports import TrialRecord
+from reports.ranking import Ranking
 from search.run_directory import RunDirectory
 
 __all__ = [
     "Finalists",
     "WeightsKept",
-    "best_first",
     "finalists_of",
     "has_weights",
     "load_weights",
@@ -32,22 +32,16 @@ __all__ = [
 Weights = list[NDArray[np.generic]]
 
 
-def best_first(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Completed records by validation accuracy, then validation loss, then name."""
-    completed = [record for record in records if record.status == Status.COMPLETED]
-    return sorted(completed, key=_order)
-
-
-def finalists_of(records: Iterable[TrialRecord], count: int) -> list[TrialRecord]:
-    """The best `count` completed records and the best of each family, best first."""
-    ranked = best_first(records)
+def finalists_of(records: Iterable[TrialRecord], count: int, ranking: Ranking) -> list[TrialRecord]:
+    """The best `count` ranked records and the best of each family, best first."""
+    ranked = ranking.ranked(records)
     chosen = {record.trial_id: record for record in ranked[:count]}
     families: set[str] = set()
     for record in ranked:
         if record.family not in families:
             families.add(record.family)
             chosen[record.trial_id] = record
-    return sorted(chosen.values(), key=_order)
+    return sorted(chosen.values(), key=ranking.key)
 
 
 def save_weights(run: RunDirectory, trial_id: str, weights: Sequence[NDArray[np.generic]]) -> None:
@@ -84,9 +78,10 @@ def load_weights(run: RunDirectory, trial_id: str) -> Weights:
 class Finalists:
     """The records that `finalists_of` would name, kept up to date as records come."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, ranking: Ranking) -> None:
         """Begins with none; `count` are kept beside the best of each family."""
         self._count = count
+        self._ranking = ranking
         self._best: list[TrialRecord] = []
         self._of_family: dict[str, TrialRecord] = {}
 
@@ -98,14 +93,14 @@ class Finalists:
 
     def would_hold(self, record: TrialRecord) -> bool:
         """Whether a further record would be one of them."""
-        if record.status != Status.COMPLETED:
+        if not self._ranking.takes_part(record):
             return False
         leader = self._of_family.get(record.family)
         return (
             leader is None
-            or _order(record) < _order(leader)
+            or self._ranking.key(record) < self._ranking.key(leader)
             or len(self._best) < self._count
-            or (self._count > 0 and _order(record) < _order(self._best[-1]))
+            or (self._count > 0 and self._ranking.key(record) < self._ranking.key(self._best[-1]))
         )
 
     def add(self, record: TrialRecord) -> None:
@@ -113,9 +108,9 @@ class Finalists:
         if not self.would_hold(record):
             return
         leader = self._of_family.get(record.family)
-        if leader is None or _order(record) < _order(leader):
+        if leader is None or self._ranking.key(record) < self._ranking.key(leader):
             self._of_family[record.family] = record
-        bisect.insort(self._best, record, key=_order)
+        bisect.insort(self._best, record, key=self._ranking.key)
         del self._best[self._count :]
 
 
@@ -125,9 +120,9 @@ class WeightsKept:
     What a trial costs does not grow with the number of trials before it.
     """
 
-    def __init__(self, run: RunDirectory, count: int) -> None:
+    def __init__(self, run: RunDirectory, count: int, ranking: Ranking) -> None:
         self._run = run
-        self._finalists = Finalists(count)
+        self._finalists = Finalists(count, ranking)
         self._kept: set[str] = set()
 
     def resume(self, records: Iterable[TrialRecord]) -> None:
@@ -165,9 +160,3 @@ def save_array(run: RunDirectory, name: str, array: NDArray[np.generic]) -> None
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     run.write(name, content.getvalue())
-
-
-def _order(record: TrialRecord) -> tuple[float, float, str]:
-    accuracy = -1.0 if record.val_accuracy is None else record.val_accuracy
-    loss = float("inf") if record.val_loss is None else record.val_loss
-    return (-accuracy, loss, record.trial_id)

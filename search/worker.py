@@ -19,6 +19,7 @@ import scans
 from neurosweep.errors import StateError, TrialError
 from search.child import CONTINUE, STOP
 from search.code_hash import code_hash, explain_mismatch
+from search.control import RemoteCountdown
 from search.limits import Limits
 from search.memory import machine_memory, memory_share
 from search.state_rhythm import KEEP_SECONDS
@@ -64,6 +65,9 @@ class WorkerSettings:
         code: The hash of the driver's code.
         tasks: The module of the child's tasks.
         keep_seconds: The shortest pause between two states of a trial.
+        countdown: Says how long the search still goes on; None for no end.
+        most_parameters: A larger network is not trained at all; None for no bound.
+        with_latency: Whether each completed trial's latency is measured.
     """
 
     source: scans.Source | None
@@ -74,6 +78,9 @@ class WorkerSettings:
     code: str = field(default_factory=code_hash)
     tasks: str = TASKS
     keep_seconds: float = KEEP_SECONDS
+    countdown: RemoteCountdown | None = None
+    most_parameters: float | None = None
+    with_latency: bool = False
 
     def limits_here(self) -> Limits:
         """The limits on the node this runs on: a trial's share of it, where none was asked for."""
@@ -104,8 +111,6 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         """Takes the next trial; one still running was stopped by the scheduler and is dropped."""
         self._child.drop()
         self._assignment: Mapping[str, Any] = new_config["assignment"]
-        left = self._assignment["seconds_left"]
-        self._deadline = None if left is None else time.monotonic() + left
         self._last_epoch: EpochRecord | None = None
         self._best = float(self._assignment.get("score", 0.0))
         self._state: Any = None
@@ -154,6 +159,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             "source": self._settings.source,
             "state": state,
             "keep_seconds": self._settings.keep_seconds,
+            "most_parameters": self._settings.most_parameters,
+            "with_latency": self._settings.with_latency,
         }
         self._child.begin("fit", payload)
 
@@ -167,9 +174,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _time_for_another_epoch(self) -> bool:
         """Whether at least half of the next epoch would lie before the deadline."""
-        if self._deadline is None or self._last_epoch is None:
+        countdown = self._settings.countdown
+        if countdown is None or self._last_epoch is None:
             return True
-        return bool(time.monotonic() + self._last_epoch["seconds"] / 2 < self._deadline)
+        return countdown.seconds_left() > self._last_epoch["seconds"] / 2
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
         result = {SCORE: self._best, PROGRESS: record["epoch"], "epoch": dict(record)}

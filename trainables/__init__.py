@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trainables.assemble import Statistics
-    from trainables.evaluation import evaluate
+    from trainables.evaluation import evaluate, latency
     from trainables.fine_tuning import fine_tune
     from trainables.fitting import fit
     from trainables.precision import measure_precision
@@ -35,6 +35,7 @@ __all__ = [
     "export_winner",
     "fine_tune",
     "fit",
+    "latency",
     "load_winner",
     "measure_precision",
     "measured_precision",
@@ -55,6 +56,7 @@ _HOME = {
     "Statistics": "assemble",
     "Winner": "prediction",
     "evaluate": "evaluation",
+    "latency": "evaluation",
     "export_winner": "publishing",
     "fine_tune": "fine_tuning",
     "fit": "fitting",

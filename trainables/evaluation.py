@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ from trainables.recipe import Recipe
 from trainables.results import Evaluation
 from trainables.runtime import current_runtime
 
-__all__ = ["PARTS", "evaluate"]
+__all__ = ["PARTS", "evaluate", "latency"]
 
 PARTS = ("train", "validation", "test")
 
@@ -41,12 +42,8 @@ def evaluate(
     Raises:
         DataError: The part is unknown or empty, or the data set does not fit the recipe.
     """
-    current_runtime()
-    check_dataset(recipe, dataset)
     rows = _rows(dataset, part)
-    start_afresh(recipe.seed)
-    core = build_core(recipe, weights=weights)
-    meter = Meter(build_measured(recipe, core, Statistics.of(dataset)))
+    meter, core = _meter(recipe, weights, dataset)
     probabilities = meter.probabilities(dataset, rows)
     return Evaluation(
         probabilities=probabilities,
@@ -55,6 +52,32 @@ def evaluate(
         latency_ms=_latency(meter, dataset.images[rows[:1]]),
         parameters=int(core.count_params()),
     )
+
+
+def latency(recipe: Recipe, weights: Sequence[NDArray[Any]], dataset: Dataset) -> float:
+    """Median milliseconds of one image through a trained network, as `evaluate` measures it.
+
+    Args:
+        recipe: What `weights` were trained with.
+        weights: Of the core, as `fit` gives them.
+        dataset: The data `fit` was given; a validation image is looked at.
+
+    Raises:
+        DataError: The data set does not fit the recipe.
+    """
+    meter, _ = _meter(recipe, weights, dataset)
+    return _latency(meter, dataset.images[_rows(dataset, "validation")[:1]])
+
+
+def _meter(
+    recipe: Recipe, weights: Sequence[NDArray[Any]], dataset: Dataset
+) -> tuple[Meter, keras.Model]:
+    """The network in the form it is published in, and its core."""
+    current_runtime()
+    check_dataset(recipe, dataset)
+    start_afresh(recipe.seed)
+    core = build_core(recipe, weights=weights)
+    return Meter(build_measured(recipe, core, Statistics.of(dataset))), core
 
 
 def _rows(dataset: Dataset, part: str) -> NDArray[np.int64]:

@@ -68,7 +68,7 @@ def fine_tune(
         dataset,
         report,
         settings=_settings(recipe, plan),
-        limits=Limits(epochs=plan.epochs, patience=plan.patience),
+        limits=Limits(epochs=plan.epochs, patience=plan.patience, keep_by=recipe.keep_by),
         seed=recipe.seed,
     )
     return replace(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import keras
 
+from neurosweep.errors import InfeasibleError
 from scans import Dataset
 from trainables.assemble import build_core, check_dataset
 from trainables.bench import Bench
@@ -29,6 +30,7 @@ def fit(
     *,
     state: bytes | None = None,
     keep: Keep | None = None,
+    most_parameters: float | None = None,
 ) -> FitResult:
     """Train a recipe from its first weights, or from a kept state, to its kept epoch.
 
@@ -42,16 +44,23 @@ def fit(
         state: Where an earlier sitting left this training run; its epochs are not reported again.
         keep: Called after each epoch that another may follow, before it is reported, with a
             function that makes the state to go on from.
+        most_parameters: A larger network is not trained at all.
 
     Raises:
         DataError: The data set does not fit the recipe.
         DivergedError: A loss became NaN or infinite.
+        InfeasibleError: The network has more parameters than it may.
         StateError: The state is damaged, or of another recipe, data set or runtime.
     """
     runtime = current_runtime()
     check_dataset(recipe, dataset)
     settings = TrainingSettings.read(recipe.configuration)
-    limits = Limits(epochs=recipe.epochs, patience=settings.patience, stop_epoch=recipe.stop_epoch)
+    limits = Limits(
+        epochs=recipe.epochs,
+        patience=settings.patience,
+        stop_epoch=recipe.stop_epoch,
+        keep_by=recipe.keep_by,
+    )
     started = time.perf_counter()
     wanted = made_for(recipe, data_fingerprint=dataset.fingerprint, runtime=vars(runtime))
     sitting = Sitting(
@@ -64,6 +73,7 @@ def fit(
     core = build_core(
         recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
     )
+    _check_size(core, most_parameters)
     bench = Bench(recipe, core, dataset, runtime=runtime)
     building = time.perf_counter() - started
     result = train(
@@ -76,6 +86,15 @@ def fit(
         sitting=sitting,
     )
     return replace(result, seconds=sitting.seconds_before + building + result.seconds)
+
+
+def _check_size(core: keras.Model, most: float | None) -> None:
+    parameters = int(core.count_params())
+    if most is not None and parameters > most:
+        raise InfeasibleError(
+            f"a network may have {most:,.0f} parameters; this one has {parameters:,}",
+            parameters=parameters,
+        )
 
 
 def start_afresh(seed: int) -> None:

@@ -14,17 +14,22 @@ __all__ = ["Limits", "Progress"]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """When training ends: after `epochs`, after `stop_epoch`, or `patience` epochs of no gain."""
+    """When training ends: after `epochs`, after `stop_epoch`, or `patience` epochs of no gain.
+
+    `keep_by` says what a gain is: "val_accuracy" or "val_loss".
+    """
 
     epochs: int
     patience: int
     stop_epoch: int | None = None
+    keep_by: str = "val_accuracy"
 
 
 class Progress:
     """Follows the validation score over the epochs of one training run.
 
-    A score is better when its accuracy is higher, or equal with a lower loss.
+    A score is better when its accuracy is higher, or equal with a lower loss; where the loss is
+    what counts, the other way round.
     """
 
     def __init__(self, limits: Limits, history: Iterable[EpochRecord] = ()) -> None:
@@ -46,6 +51,8 @@ class Progress:
             check_finite(record[key], name=key, epoch=record["epoch"])
         self.history.append(record)
         score = (record["val_accuracy"], -record["val_loss"])
+        if self._limits.keep_by == "val_loss":
+            score = score[::-1]
         if score <= self._best:
             return False
         self._best, self.kept_epoch = score, record["epoch"]

@@ -11,6 +11,8 @@ from spaces import Task, Value
 
 __all__ = ["FineTune", "Recipe"]
 
+KEPT_BY = ("val_accuracy", "val_loss")
+
 
 @dataclass(frozen=True, kw_only=True)
 class FineTune:
@@ -49,6 +51,8 @@ class Recipe:
         weights: "none", "imagenet", "random" or a folder with staged weights.
         preprocessing: "native" or "unit"; read by transfer models only.
         fine_tune: How the top block is trained afterwards, or None.
+        keep_by: "val_accuracy" or "val_loss": which epoch is the best, thus kept, and what
+            patience waits for.
     """
 
     configuration: Mapping[str, Value]
@@ -59,6 +63,7 @@ class Recipe:
     weights: str = "none"
     preprocessing: str = "native"
     fine_tune: FineTune | None = None
+    keep_by: str = "val_accuracy"
 
     def __post_init__(self) -> None:
         _require("epochs", self.epochs, minimum=1)
@@ -67,6 +72,11 @@ class Recipe:
             raise ExperimentError(
                 "A configuration names its family; received only "
                 f"{sorted(self.configuration)}. Add a value for 'family'."
+            )
+        if self.keep_by not in KEPT_BY:
+            raise ExperimentError(
+                f"keep_by is one of {list(KEPT_BY)}; received {self.keep_by!r}. Leave it out to "
+                "keep the epoch of the best accuracy."
             )
         if self.stop_epoch is not None and not 1 <= self.stop_epoch <= self.epochs:
             raise ExperimentError(

@@ -56,6 +56,7 @@ class FitResult:
         weights: The kept weights of the core, in the order of `get_weights()`.
         parameters: Number of the core's parameters, trainable or not.
         setup_seconds: As in the first epoch's record, as are `tracing_seconds`.
+        latency_ms: Median time of one image, where it was asked for.
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
     """
@@ -72,6 +73,7 @@ class FitResult:
     parameters: int
     setup_seconds: float
     tracing_seconds: float
+    latency_ms: float | None = None
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
 

@@ -43,9 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
     )
+    parser.add_argument("--gpu-hours", type=float, metavar="H", help="GPU hours of the whole run")
     parser.add_argument("--workers", type=int, metavar="N", help="trials at once")
     parser.add_argument("--address", metavar="auto", help="a running Ray cluster to use")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of sampler, split and trials")
+    parser.add_argument(
+        "--warm-start",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="earlier runs over the same space, whose trials the search learns from",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, run nothing")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
@@ -117,11 +125,17 @@ def _overrides(options: argparse.Namespace) -> list[str]:
         "data.path": None if options.data is None else json.dumps(str(options.data.absolute())),
         "search.trials": options.trials,
         "search.time_budget": options.time_budget,
+        "search.gpu_hours": options.gpu_hours,
+        "search.warm_start": _listed(options.warm_start),
         "search.seed": options.seed,
         "resources.workers": options.workers,
     }
     told = [f"{key}={value}" for key, value in named.items() if value is not None]
     return [*told, *options.overrides]
+
+
+def _listed(paths: list[Path] | None) -> str | None:
+    return None if paths is None else json.dumps([str(path.absolute()) for path in paths])
 
 
 def _print_result(path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
 from search.assignment import Assignment
+from search.objective import Aim
 from search.schedule import Rungs
 from search.simulation.curves import Curves, MadeCurve
-from search.trial_book import Outcome, TrialBook, Weights, best_epoch
+from search.trial_book import Outcome, TrialBook, Weights
+from search.trial_records import best_epoch
 
 __all__ = ["SimulatedClock", "SimulatedWorkers"]
 
@@ -32,7 +35,6 @@ class SimulatedClock:
 class _Trial:
     assignment: Assignment
     curve: MadeCurve
-    deadline: float
     epochs: int = 0
 
     @property
@@ -84,11 +86,21 @@ class SimulatedWorkers:
         self._probabilities = np.full((images, curves.classes), 1 / curves.classes, np.float32)
         self._weights: Weights = [np.zeros(weights, np.float32)]
         self._events: list[tuple[float, int, _Trial]] = []
+        self._end_of_search = math.inf
         self._untried = True  # until the study has no configuration left
         self._order = count()  # settles what happens first of two events at the same time
 
+    def tell(self, seconds: float | None) -> None:
+        """Hears from the book how long the search still goes on."""
+        self._end_of_search = math.inf if seconds is None else self._clock.now + seconds
+
+    @property
+    def _left(self) -> float:
+        return self._end_of_search - self._clock.now
+
     def run(self) -> None:
         """Runs until the book is exhausted and its last trial has ended."""
+        self._book.follow(self)
         self._fill()
         while self._events:
             self._clock.now, _, trial = heapq.heappop(self._events)
@@ -102,9 +114,8 @@ class SimulatedWorkers:
             if assignment is None:
                 self._untried = False
                 return
-            left = assignment.seconds_left
-            deadline = float("inf") if left is None else self._clock.now + left
-            self._after(_Trial(assignment, self._curves.of(assignment.recipe), deadline))
+            self._book.began(assignment.trial_id)
+            self._after(_Trial(assignment, self._curves.of(assignment.recipe)))
 
     @property
     def _over(self) -> bool:
@@ -125,7 +136,7 @@ class SimulatedWorkers:
             return
         epoch = trial.curve.epochs[trial.epochs]
         trial.epochs += 1
-        score, number = epoch["val_accuracy"], trial.epochs
+        score, number = self._book.score(epoch), trial.epochs
         decision = self._rungs.decide(trial.trial_id, number, trial.allowed, score)
         self._book.note_epoch(trial.trial_id, epoch)
         if not decision.goes_on:
@@ -133,7 +144,7 @@ class SimulatedWorkers:
             self._end(trial, None)
         elif trial.epochs == trial.allowed:
             self._end(trial, self._result(trial, "finished"))
-        elif self._clock.now + trial.seconds / 2 >= trial.deadline:
+        elif self._left <= trial.seconds / 2:
             self._end(trial, self._result(trial, "stopped"))
         else:
             self._after(trial)
@@ -145,7 +156,7 @@ class SimulatedWorkers:
     def _result(self, trial: _Trial, reason: str) -> Outcome:
         """What a worker would hand over at the end of a fit."""
         history = list(trial.curve.epochs[: trial.epochs])
-        kept = best_epoch(history)
+        kept = best_epoch(history, Aim())
         result = {
             "epochs": trial.epochs,
             "kept_epoch": kept["epoch"],

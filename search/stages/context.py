@@ -15,6 +15,7 @@ import scans
 from neurosweep import errors
 from neurosweep.errors import CodeMismatchError, TrialError, WorkerLostError
 from reports import TrialRecord
+from reports.ranking import Ranking
 from search.assignment import Plan
 from search.budget import Budget
 from search.display import Display
@@ -77,6 +78,11 @@ class Run:
     def limits(self) -> Limits:
         """What a trial may take."""
         return Limits.of(self.plan.experiment.resources)
+
+    @property
+    def ranking(self) -> Ranking:
+        """The order of its trials."""
+        return Ranking(self.plan.experiment.search.aim.objectives)
 
     def facts(self) -> dict[str, Any]:
         """What all records of this run have in common."""

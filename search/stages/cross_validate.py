@@ -190,7 +190,8 @@ class _Crew:
         self._drive(self._first)
 
     def _drive_another(self) -> None:
-        with self._hire(self._run) as worker:
+        name = f"cross-validation {threading.get_ident()}"
+        with self._run.budget.held.holding(name), self._hire(self._run) as worker:
             # A cluster that shrank since the search has no place for it, and never might.
             while not worker.ready(1.0):
                 if self._closed.is_set() or self._waiting.empty():

@@ -29,9 +29,9 @@ def finalists(run: Run) -> list[TrialRecord]:
     """The models that see the test set: the best few, the best of each family, the fine-tuned."""
     trained = [record for record in run.records if has_weights(run.directory, record.trial_id)]
     searched = [record for record in trained if record.stage == Stage.SEARCH]
-    best = finalists_of(searched, run.plan.experiment.final.finalists)
+    best = finalists_of(searched, run.plan.experiment.final.finalists, run.ranking)
     names = {record.trial_id for record in best}
-    winner = winner_of(trained)
+    winner = winner_of(trained, run.ranking)
     tuned = [
         record
         for record in trained

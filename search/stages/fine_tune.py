@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from neurosweep.errors import TrialError
 from reports import Stage, Status, TrialRecord
+from reports.ranking import Ranking
 from search.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
-from search.weights_kept import best_first, load_weights, save_array, save_weights
+from search.weights_kept import load_weights, save_array, save_weights
 from trainables import FineTune, FitResult, Recipe
 
 __all__ = ["fine_tune", "read_recipe", "winner_of"]
@@ -20,14 +22,15 @@ _MOST_EPOCHS = 10
 _PATIENCE = 3
 
 
-def winner_of(records: list[TrialRecord]) -> TrialRecord:
-    """Returns the best completed record; a tie goes to the one before fine-tuning."""
-    return best_first(records)[0]
+def winner_of(records: Iterable[TrialRecord], ranking: Ranking) -> TrialRecord:
+    """Returns the first in rank; a tie goes to the one before fine-tuning."""
+    return ranking.ranked(records)[0]
 
 
 def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     """Fine-tunes the best trial of the search; returns its record, or None if there is one."""
-    parent = winner_of([record for record in run.records if record.stage == Stage.SEARCH])
+    searched = [record for record in run.records if record.stage == Stage.SEARCH]
+    parent = winner_of(searched, run.ranking)
     if any(record.parent_id == parent.trial_id for record in run.records):
         return None
     epochs = min(_MOST_EPOCHS, run.plan.experiment.epochs)

@@ -19,7 +19,7 @@ __all__ = ["publish_tables", "publish_winner"]
 
 def publish_winner(run: Run, worker: StageWorkers) -> None:
     """Writes winner/: model.keras, config.yaml and labels.json."""
-    winner = winner_of(run.records)
+    winner = winner_of(run.records, run.ranking)
     files: dict[str, bytes] = worker.run(
         "export",
         {

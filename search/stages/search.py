@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import spaces
-from neurosweep.errors import NoTrialSucceededError
-from reports import Status, TrialRecord
+from neurosweep.errors import ExperimentError, NoTrialSucceededError
+from reports import TrialRecord
+from search.control import countdown
 from search.past_epochs import recall
 from search.schedule import Rungs
 from search.stages.context import Run
+from search.stages.evaluate import true_labels
+from search.stopping import StopRequest
 from search.study import Study
 from search.trial_book import TrialBook
+from search.trial_records import CountMissed
 from search.tuning import run_trials
+from search.warm_start import read_warm_start
 from search.worker import WorkerSettings
+from trainables import metrics
 
 __all__ = ["search"]
+
+_ENQUEUED_WARM = "the best of the runs learned from"
 
 
 def search(run: Run) -> list[TrialRecord]:
@@ -23,15 +33,17 @@ def search(run: Run) -> list[TrialRecord]:
         The records of all search trials, earlier sittings included.
 
     Raises:
-        NoTrialSucceededError: if not one trial completed.
+        NoTrialSucceededError: if not one trial completed and kept to the constraints.
+        ExperimentError: if an objective cannot be measured on these data.
     """
-    experiment = run.plan.experiment
+    settings = run.plan.experiment.search
     space = run.plan.space()
     study = Study(
         run.directory.journal,
         space,
-        sampler=experiment.search.sampler,
-        seed=experiment.search.seed,
+        sampler=settings.sampler,
+        seed=settings.seed,
+        directions=settings.aim.directions,
     )
     book = TrialBook(
         run=run.directory,
@@ -40,33 +52,97 @@ def search(run: Run) -> list[TrialRecord]:
         budget=run.budget,
         display=run.display,
         facts=run.facts(),
+        count_missed=_count_missed(run),
     )
-    if experiment.search.papers:
-        study.enqueue(
-            spaces.paper_configurations(space, run.plan.task, experiment.space_families())
-        )
     book.resume(run.records)
-    rungs = Rungs() if experiment.search.scheduler == "asha" else None
-    if rungs is not None:
-        recall(rungs, run.directory, book.records, book.interrupted)
+    _enqueue(run, study, space)
     if not book.exhausted:
-        with run.display.searching():
+        _run(run, book)
+    if not run.ranking.ranked(book.records):
+        raise NoTrialSucceededError(_explain(book.records))
+    return book.records
+
+
+def _enqueue(run: Run, study: Study, space: Any) -> None:
+    """What is tried before the sampler proposes anything, and what it knows from other runs."""
+    experiment = run.plan.experiment
+    if experiment.search.papers:
+        families = experiment.space_families()
+        study.enqueue(spaces.paper_configurations(space, run.plan.task, families))
+    if experiment.search.warm_start and "learned" not in run.directory.info:
+        fingerprint = run.source.fingerprint
+        learned = read_warm_start(
+            experiment.search.warm_start, run.plan, space, fingerprint=fingerprint
+        )
+        if learned.best is not None:
+            study.enqueue([(_ENQUEUED_WARM, learned.best[1])], origin="warm_start")
+        study.learn(learned.known)
+        # A later sitting finds them in the journal, and needs the other runs no more.
+        run.directory.update(learned=list(learned.told))
+        for line in learned.told:
+            run.display.note(line)
+
+
+def _run(run: Run, book: TrialBook) -> None:
+    aim = run.plan.experiment.search.aim
+    rungs = _rungs(run, book)
+    with run.display.searching(), countdown() as left:
+        book.follow(left)
+        settings = WorkerSettings(
+            source=run.source,
+            runtime=run.runtime,
+            limits=run.limits,
+            resources=dict(run.resources),
+            workers=run.workers,
+            countdown=left,
+            most_parameters=aim.most_parameters,
+            with_latency="latency_ms" in aim.needs,
+        )
+        try:
             run_trials(
                 book,
-                WorkerSettings(
-                    source=run.source,
-                    runtime=run.runtime,
-                    limits=run.limits,
-                    resources=dict(run.resources),
-                    workers=run.workers,
-                ),
+                settings,
                 workers=run.workers,
                 resources=dict(run.resources),
                 rungs=rungs,
+                request=StopRequest(run.directory.path),
             )
-    if not any(record.status == Status.COMPLETED for record in book.records):
-        raise NoTrialSucceededError(_explain(book.records))
-    return book.records
+        finally:
+            book.follow(None)
+
+
+def _rungs(run: Run, book: TrialBook) -> Rungs | None:
+    """What stops trials early, with the epochs of earlier sittings; None where nothing does."""
+    settings = run.plan.experiment.search
+    if settings.scheduler == "none":
+        return None
+    if settings.aim.has_several:
+        # What is behind in one figure can still be the best in another.
+        run.display.note("several objectives: no trial is stopped early")
+        return None
+    rungs = Rungs()
+    recall(rungs, run.directory, book.records, book.interrupted, settings.aim)
+    return rungs
+
+
+def _count_missed(run: Run) -> CountMissed | None:
+    """Counts missed positives in validation probabilities; None without a negative class."""
+    negative = run.directory.info["data"]["negative_class"]
+    if negative is None:
+        if "missed_positives" in run.plan.experiment.search.aim.needs:
+            raise ExperimentError(
+                'missed positives need a class that means "nothing found"; data.negative_class '
+                f"names none of {', '.join(run.source.classes)}. Name it, or leave "
+                "missed_positives out of search.objective and search.constraints."
+            )
+        return None
+    labels = true_labels(run.source, "validation")
+
+    def count(probabilities: Any) -> int:
+        matrix = metrics.confusion(probabilities, labels)
+        return metrics.missed_positives(matrix, run.source.classes, negative)
+
+    return count
 
 
 def _explain(records: list[TrialRecord]) -> str:
@@ -75,10 +151,12 @@ def _explain(records: list[TrialRecord]) -> str:
             "the search ended before a single trial did; give it a longer --time-budget, or "
             "smaller models and images"
         )
-    reasons = sorted({record.error for record in records if record.error})
+    broken = any(record.feasible is False for record in records)
+    completed = "completed" + (" and kept to the constraints" if broken else "")
+    reasons = sorted({told for r in records if (told := r.error or r.stop_detail) is not None})
     listed = "\n".join(f"  {reason}" for reason in reasons[:5])
     return (
-        f"the search ended and none of its {len(records)} trials completed. What they said:\n"
+        f"the search ended and none of its {len(records)} trials {completed}. What they said:\n"
         f"{listed or '  all were stopped early'}\n"
         "trials/*/log.txt in the run directory have the tracebacks"
     )

@@ -1,0 +1,204 @@
+"""A running trial as the books know it, and the record that is made of it when it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import Origin, Stage, Status, TrialRecord
+from search.assignment import Assignment
+from search.objective import Aim
+from search.suggestion import trial_id_of
+from trainables import EpochRecord
+
+__all__ = ["CountMissed", "RecordMaker", "RunningTrial", "best_epoch", "figures_of", "first_line"]
+
+CountMissed = Callable[[NDArray[np.float32]], int]
+"""Counts missed positives in validation probabilities (images, classes)."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class RunningTrial:
+    """A trial that was handed out and has not ended.
+
+    Attributes:
+        assignment: What was handed out.
+        started_at: ISO 8601 time, UTC.
+        epochs: Those it has trained.
+        best: Its best score so far; higher is better.
+        stop_detail: Why the scheduler stops it, once it does.
+    """
+
+    assignment: Assignment
+    started_at: str = field(default_factory=_now)
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best: float = -math.inf
+    stop_detail: str | None = None
+
+    @property
+    def trial_id(self) -> str:
+        """The trial's name in files and tables."""
+        return self.assignment.trial_id
+
+    @property
+    def number(self) -> int:
+        """The trial's number in the study."""
+        return self.assignment.suggestion.number
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of its epochs so far."""
+        return sum(epoch["seconds"] for epoch in self.epochs)
+
+    def total(self, name: str) -> float | None:
+        """Sum of what the first epoch of each sitting alone tells; None if none did."""
+        known = [float(e[name]) for e in self.epochs if name in e]  # type: ignore[literal-required]
+        return sum(known) if known else None
+
+
+def first_line(text: str) -> str:
+    """The first line of a message that may have several."""
+    return text.strip().partition("\n")[0]
+
+
+def best_epoch(epochs: list[EpochRecord], aim: Aim) -> EpochRecord:
+    """Returns the epoch whose weights are kept: the best score, then the other, then the first."""
+
+    def order(epoch: EpochRecord) -> tuple[float, ...]:
+        accuracy, loss = -epoch["val_accuracy"], epoch["val_loss"]
+        first = (accuracy, loss) if aim.epoch_figure == "val_accuracy" else (loss, accuracy)
+        return (*first, epoch["epoch"])
+
+    return min(epochs, key=order)
+
+
+def figures_of(record: TrialRecord) -> dict[str, float | None]:
+    """What may be aimed at, by the names that experiments use."""
+    return {
+        "val_accuracy": record.val_accuracy,
+        "val_loss": record.val_loss,
+        "missed_positives": record.val_missed_positives,
+        "latency_ms": record.latency_ms,
+        "parameters": record.parameters,
+    }
+
+
+class RecordMaker:
+    """Turns what a trial came to into its record."""
+
+    def __init__(
+        self, facts: Mapping[str, Any], aim: Aim, count_missed: CountMissed | None = None
+    ) -> None:
+        """Keeps what all records have in common.
+
+        Args:
+            facts: data_fingerprint, synthetic, runtime.
+            aim: Objectives and constraints.
+            count_missed: None where there is no negative class.
+        """
+        self._facts = facts
+        self._aim = aim
+        self._count_missed = count_missed
+
+    def completed(self, trial: RunningTrial, result: Mapping[str, Any]) -> TrialRecord:
+        """A trial that ran to its own end, or was stopped in order when the time was over."""
+        stopped = result["stop_reason"] == "stopped"
+        figures = {
+            name: result.get(name)
+            for name in ("val_accuracy", "val_loss", "epochs", "kept_epoch", "seconds")
+        }
+        return self._judged(
+            self._record(
+                trial,
+                status=Status.COMPLETED,
+                stop_reason="budget" if stopped else result["stop_reason"],
+                parameters=int(result["parameters"]),
+                latency_ms=result.get("latency_ms"),
+                val_missed_positives=self._missed(result["validation_probabilities"]),
+                **figures,
+            )
+        )
+
+    def pruned(self, trial: RunningTrial) -> TrialRecord:
+        """A trial that the scheduler stopped."""
+        kept = best_epoch(trial.epochs, self._aim)
+        return self._record(
+            trial,
+            status=Status.PRUNED,
+            stop_reason="scheduler",
+            stop_detail=trial.stop_detail,
+            val_accuracy=kept["val_accuracy"],
+            val_loss=kept["val_loss"],
+            epochs=len(trial.epochs),
+            kept_epoch=kept["epoch"],
+            seconds=trial.seconds,
+        )
+
+    def infeasible(self, trial: RunningTrial, parameters: int) -> TrialRecord:
+        """A trial whose model was too large to be trained at all."""
+        return self._judged(
+            self._record(
+                trial,
+                status=Status.PRUNED,
+                stop_reason="constraint",
+                parameters=parameters,
+                epochs=0,
+                seconds=0.0,
+            )
+        )
+
+    def failed(self, trial: RunningTrial, failure: Mapping[str, Any]) -> TrialRecord:
+        """A trial that crashed, diverged or lost its worker."""
+        kind, message = failure.get("kind", "TrialError"), failure.get("message", "")
+        return self._record(
+            trial,
+            status=Status.FAILED,
+            stop_reason=kind,
+            epochs=len(trial.epochs),
+            seconds=trial.seconds,
+            error=first_line(f"{kind}: {message}"),
+        )
+
+    def _judged(self, record: TrialRecord) -> TrialRecord:
+        """The record with its verdict on the constraints, where there are any."""
+        if not self._aim.constraints:
+            return record
+        broken = self._aim.broken(figures_of(record))
+        detail = "; ".join(broken) or None
+        return replace(record, feasible=not broken, stop_detail=record.stop_detail or detail)
+
+    def _missed(self, probabilities: NDArray[np.float32]) -> int | None:
+        return None if self._count_missed is None else self._count_missed(probabilities)
+
+    def _record(self, trial: RunningTrial, **figures: Any) -> TrialRecord:
+        suggestion, recipe = trial.assignment.suggestion, trial.assignment.recipe
+        backbone = suggestion.configuration.get("transfer/backbone")
+        repeated = suggestion.repeat_of
+        return TrialRecord(
+            trial_id=suggestion.trial_id,
+            stage=Stage.SEARCH,
+            origin=Origin(suggestion.origin),
+            family=recipe.family,
+            backbone=None if backbone is None else str(backbone),
+            weights=recipe.weights,
+            hyperparameters=dict(recipe.configuration),
+            seed=recipe.seed,
+            epochs_allowed=recipe.epochs,
+            image_size=recipe.task.image_size,
+            parent_id=None if repeated is None else trial_id_of(repeated),
+            started_at=trial.started_at,
+            finished_at=_now(),
+            setup_seconds=trial.total("setup_seconds"),
+            tracing_seconds=trial.total("tracing_seconds"),
+            **{**self._facts, **figures},
+        )
