@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scans import Dataset
-from trainables import metrics
+from trainables import metrics, traces
 from trainables.assemble import Statistics, build_measured, build_trained
 from trainables.measure import Meter
 from trainables.optimizers import build_optimizer
-from trainables.recipe import Recipe
+from trainables.recipe import Recipe, same_but_seed
 from trainables.runtime import Runtime
 from trainables.settings import TrainingSettings
+from trainables.traces import Traced
 
 __all__ = ["Bench", "Score"]
 
@@ -56,16 +57,32 @@ class Bench:
         self._recipe = recipe
         self._dataset = dataset
         self._statistics = Statistics.of(dataset)
-        self._precision = runtime.precision
+        self._runtime = runtime
         self._meter = Meter(build_measured(recipe, core, self._statistics))
 
     def compile(self, settings: TrainingSettings, *, steps: int) -> keras.Model:
-        """The training model, compiled for `steps` steps in all."""
+        """The training model, compiled for `steps` steps in all.
+
+        If an equal one was trained just before, it is that one, set back to this one's state, and
+        `core` is its core: it need not be traced again.
+        """
+        fresh = Traced(core=self.core, model=self._compiled(settings, steps), meter=self._meter)
+        traced = traces.again(self._key(settings, steps), fresh)
+        self.core, self._meter = traced.core, traced.meter
+        return traced.model
+
+    def _key(self, settings: TrainingSettings, steps: int) -> tuple[object, ...]:
+        """All that a traced step depends on."""
+        trained = tuple(variable.path for variable in self.core.trainable_variables)
+        recipe = same_but_seed(self._recipe)
+        return recipe, settings, steps, self._statistics, self._runtime, trained
+
+    def _compiled(self, settings: TrainingSettings, steps: int) -> keras.Model:
         model = build_trained(
             self._recipe, self.core, self._statistics, strength=settings.augmentation_strength
         )
         optimizer = build_optimizer(settings, steps=steps)
-        if self._precision == "mixed_float16":
+        if self._runtime.precision == "mixed_float16":
             # Keras scales losses by itself only where the outermost model has the policy; here it
             # is the core inside. Unscaled, small gradients are zero in half precision.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

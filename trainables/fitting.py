@@ -9,6 +9,7 @@ import keras
 
 from neurosweep.errors import InfeasibleError
 from scans import Dataset
+from trainables import traces
 from trainables.assemble import build_core, check_dataset
 from trainables.bench import Bench
 from trainables.checkpoint import made_for, read_state
@@ -69,7 +70,7 @@ def fit(
         keep=keep,
         started=started,
     )
-    start_afresh(recipe.seed)
+    start_afresh(recipe.seed, like=recipe)
     core = build_core(
         recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
     )
@@ -97,7 +98,14 @@ def _check_size(core: keras.Model, most: float | None) -> None:
         )
 
 
-def start_afresh(seed: int) -> None:
-    """Forget the models before and seed every generator, as in a new process."""
-    keras.utils.clear_session(free_memory=True)
+def start_afresh(seed: int, *, like: Recipe | None = None) -> None:
+    """Forget the models before and seed every generator, as in a new process.
+
+    Args:
+        seed: Of every generator.
+        like: What comes now; a model trained before by an equal recipe stays, with its traces.
+    """
+    if like is None or not traces.is_kept(like):
+        traces.forget()
+        keras.utils.clear_session(free_memory=True)
     keras.utils.set_random_seed(seed)

@@ -9,7 +9,7 @@ from typing import Any
 from neurosweep.errors import ExperimentError
 from spaces import Task, Value
 
-__all__ = ["FineTune", "Recipe"]
+__all__ = ["FineTune", "Recipe", "same_but_seed"]
 
 KEPT_BY = ("val_accuracy", "val_loss")
 
@@ -116,6 +116,15 @@ class Recipe:
                 "fine_tune": None if tuned is None else FineTune(**tuned),
             }
         )
+
+
+def same_but_seed(recipe: Recipe) -> Recipe:
+    """The recipe without what leaves its model and its steps as they are.
+
+    Two recipes that are equal in this form differ in where training begins and where it is
+    stopped, not in what a step computes.
+    """
+    return replace(recipe, seed=0, stop_epoch=None, fine_tune=None)
 
 
 def _require(name: str, value: object, *, minimum: int) -> None:

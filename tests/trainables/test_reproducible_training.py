@@ -12,13 +12,12 @@ from trainables_samples import go_on, make_dataset, make_recipe
 import trainables
 from trainables import FineTune
 
-# Runs this file's `digest` in a process of its own.
+# Runs a test file's `digest` in a process of its own.
 _CODE = """
-import json, sys
+import importlib, json, sys
 from trainables import Runtime, start
 start(Runtime(**json.loads(sys.argv[1])))
-import test_reproducible_training
-print(test_reproducible_training.digest())
+print(importlib.import_module(sys.argv[2]).digest())
 """
 
 
@@ -37,19 +36,22 @@ def digest():
     tuned = trainables.fine_tune(recipe, result.weights, data, go_on)
     total = hashlib.sha256()
     for each in (result, tuned):
-        figures = [{**record, "seconds": None} for record in each.history]
+        figures = [
+            {name: value for name, value in record.items() if not name.endswith("seconds")}
+            for record in each.history
+        ]
         total.update(json.dumps(figures).encode())
         for array in (each.validation_probabilities, *each.weights):
             total.update(array.tobytes())
     return total.hexdigest()
 
 
-def in_fresh_processes(count, **runtime):
+def in_fresh_processes(count, module="test_reproducible_training", **runtime):
     """Digests of several new processes, which run side by side."""
     here = Path(__file__).parent
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", _CODE, json.dumps(runtime)],
+            [sys.executable, "-c", _CODE, json.dumps(runtime), module],
             stdout=subprocess.PIPE,
             env={"PYTHONPATH": f"{here}:{here.parents[1]}", "PATH": ""},
             text=True,
