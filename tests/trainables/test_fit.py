@@ -91,9 +91,9 @@ def test_time_spent_reporting_is_not_counted(dataset):
 
     before = time.perf_counter()
     result = trainables.fit(make_recipe(epochs=2), dataset, slow)
-    assert result.seconds <= time.perf_counter() - before - 2 * 0.4
-    # A second epoch of four small steps, had it the pause in it, could not be shorter.
-    assert result.history[1]["seconds"] < 0.4
+    trained = time.perf_counter() - before - 2 * 0.4
+    assert result.seconds <= trained
+    assert sum(record["seconds"] for record in result.history) <= trained
 
 
 def test_patience_ends_training_early(dataset):
@@ -143,8 +143,8 @@ def test_nothing_of_a_model_stays_in_memory(dataset):
         return sum(type(each).__name__ == "SymbolicTensor" for each in gc.get_objects())
 
     left = []
-    for seed in range(2):
-        trainables.fit(make_recipe(epochs=1, seed=seed, schedule="cosine"), dataset, go_on)
+    for rate in (1e-2, 2e-2):  # another rate is another graph, since the schedule is part of it
+        trainables.fit(make_recipe(epochs=1, learning_rate=rate, schedule="cosine"), dataset, go_on)
         left.append(symbols())
     assert left[1] - left[0] < 10
 
