@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +39,16 @@ class JournalFile(JournalFileBackend):
             NeurosweepError: if it cannot be written; the journal is as it was.
         """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        append_whole(self._journal, lines.encode(), sync=True)
+        append_whole(self._journal, lines.encode(), sync=self._apart)
+
+    @contextlib.contextmanager
+    def later(self) -> Iterator[None]:
+        """Within, what is appended survives a kill, and a power cut from the next sync on.
+
+        For scores of a running trial: whoever cuts the power has that trial trained again.
+        """
+        self._apart = False
+        try:
+            yield
+        finally:
+            self._apart = True

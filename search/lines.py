@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.storage_errors import storage_errors
 
-__all__ = ["append_whole", "cut_torn_line"]
+__all__ = ["append_whole", "cut_torn_line", "sync"]
 
 
 def append_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
@@ -33,6 +33,17 @@ def append_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
         except BaseException:
             file.truncate(start)
             raise
+
+
+def sync(path: Path) -> None:
+    """Returns when what was written to a file would survive a power cut; it need not be there.
+
+    Raises:
+        NeurosweepError: if it cannot be synced.
+    """
+    if path.exists():
+        with storage_errors(path), path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def cut_torn_line(path: Path) -> int:

@@ -22,7 +22,7 @@ import yaml
 from neurosweep.errors import RunDirectoryError
 from reports import TrialRecord
 from scans import write_whole
-from search.lines import append_whole, cut_torn_line
+from search.lines import append_whole, cut_torn_line, sync
 from search.mirror.lease import Lease
 from search.mirror.mirror import RECORD, Mirror
 from search.mirror.restore import count_records, read_info, restore
@@ -244,7 +244,7 @@ class RunDirectory:
         Raises:
             NeurosweepError: if it cannot be written here, or put on the store.
         """
-        self.trial(record.trial_id)
+        sync(self.trial(record.trial_id) / "epochs.jsonl")
         self.write_json(f"trials/{record.trial_id}/{RECORD}", {**asdict(record), **more})
         if self._mirror is not None:
             self._mirror.put_trial(record.trial_id)
@@ -261,11 +261,20 @@ class RunDirectory:
         with storage_errors(self.path / name):
             (self.path / name).unlink(missing_ok=True)
 
-    def append(self, name: str, line: str) -> None:
-        """Appends one line and syncs it; when this returns, the line survives a power cut."""
+    def append(self, name: str, line: str, *, sync: bool = True) -> None:
+        """Appends one line.
+
+        Args:
+            name: The file, relative to the run directory.
+            line: Without its newline.
+            sync: Return only when the line survives a power cut; else it survives a kill.
+
+        Raises:
+            NeurosweepError: if it cannot be written, or the run is another driver's now.
+        """
         if self._mirror is not None:
             self._mirror.check()
-        append_whole(self.path / name, line.encode() + b"\n")
+        append_whole(self.path / name, line.encode() + b"\n", sync=sync)
 
     def log(self) -> TextIO:
         """Opens search.log to append to."""

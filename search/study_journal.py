@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from reports import Status
 from search.journal_file import JournalFile
 from search.sampling import Ending
 
-__all__ = ["JournalStudy", "open_journal"]
+__all__ = ["Journal", "JournalStudy", "open_journal"]
 
 _CONSTRAINTS = "constraints"
 """System attribute in which optuna-dashboard looks for violations; Optuna reads it too."""
@@ -36,7 +37,15 @@ _STATES = {
 _STATUSES = {state: status for status, state in _STATES.items()}
 
 
-def open_journal(path: Path) -> JournalStorage:
+@dataclass(frozen=True)
+class Journal:
+    """An open journal: the file, and Optuna's view of what it says."""
+
+    file: JournalFile
+    storage: JournalStorage
+
+
+def open_journal(path: Path) -> Journal:
     """Opens a journal file, or begins it.
 
     The caller holds the run's lock and has cut a torn line.
@@ -45,24 +54,26 @@ def open_journal(path: Path) -> JournalStorage:
         NeurosweepError: if it cannot be made.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return JournalStorage(JournalFile(path))
+    file = JournalFile(path)
+    return Journal(file, JournalStorage(file))
 
 
 class JournalStudy:
-    """One study of a journal. What a method writes is on disk when it returns.
+    """One study of a journal. What a method writes is on disk when it returns, `report` excepted.
 
     The cost of a method does not depend on how many trials there are, `trials` excepted.
     """
 
-    def __init__(self, storage: JournalStorage, name: str, directions: Sequence[str]) -> None:
+    def __init__(self, journal: Journal, name: str, directions: Sequence[str]) -> None:
         """Opens the study, or begins it.
 
         Args:
-            storage: As `open_journal` returns it.
+            journal: As `open_journal` returns it.
             name: The study's name.
             directions: `maximize` or `minimize` per objective; those of a study that exists stand.
         """
-        self._storage = storage
+        self._file = journal.file
+        self._storage = storage = journal.storage
         self._single = len(directions) == 1
         optuna.create_study(
             storage=storage,
@@ -143,12 +154,16 @@ class JournalStudy:
         self._storage.set_trial_state_values(self._id_of(number), TrialState.RUNNING)
 
     def report(self, number: int, scores: Mapping[int, float], step: int) -> None:
-        """Notes one of the scores of a running trial, all of which are given by epoch."""
+        """Notes one of the scores of a running trial, all of which are given by epoch.
+
+        It survives a kill; a power cut only from the trial's end on.
+        """
         trial_id = self._id_of(number)
-        if self._single:
-            self._storage.set_trial_intermediate_value(trial_id, step, scores[step])
-        else:
-            self._storage.set_trial_user_attr(trial_id, _SCORES, _by_text(scores))
+        with self._file.later():
+            if self._single:
+                self._storage.set_trial_intermediate_value(trial_id, step, scores[step])
+            else:
+                self._storage.set_trial_user_attr(trial_id, _SCORES, _by_text(scores))
 
     def end(self, number: int, ending: Ending) -> None:
         """Ends a running trial; what belongs to its end is written before its state."""

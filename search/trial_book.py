@@ -214,8 +214,12 @@ class TrialBook:
         self._display.note(f"{trial_id} starts anew: {reason}")
 
     def note_epoch(self, trial_id: str, epoch: EpochRecord, where: str | None = None) -> None:
-        """Notes one epoch of a running trial; `where` names the node and process it ran on."""
-        self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch))
+        """Notes one epoch of a running trial; `where` names the node and process it ran on.
+
+        Its line is not synced before the trial ends: a power cut may cost a running trial its last
+        epochs, which it trains again; a kill costs nothing.
+        """
+        self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch), sync=False)
         self._know(self._running[trial_id], epoch, where)
 
     def score(self, epoch: EpochRecord) -> float:

@@ -23,6 +23,9 @@ _SYNC_REST = 20.0  # a long journal over a slow line takes at most a twentieth o
 _RENEWALS = 4  # within the time after which a lease ends
 _AT_ONCE = 8
 
+_NOT_BY_NAME = (_INFO, LEASE, "trials", "stop")
+"""What stands below the run directory and is put otherwise, or, as a word to this driver, never."""
+
 _Stamp = tuple[int, int]
 
 
@@ -161,7 +164,7 @@ class Mirror:
 
     def _names(self, *, everything: bool) -> Iterator[str]:
         for path in sorted(self._folder.iterdir()):
-            if path.name in (_INFO, LEASE, "trials") or not _is_ours(path):
+            if path.name in _NOT_BY_NAME or not _is_ours(path):
                 continue
             if path.is_dir():
                 files = (below for below in path.rglob("*") if below.is_file() and _is_ours(below))

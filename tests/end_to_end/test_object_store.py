@@ -12,12 +12,12 @@ import pyarrow.fs
 import pytest
 import yaml
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
-TRIALS = 5
+TRIALS = 4
 SMALL = (
     *("--set", "families={plain_cnn: {filters: {max: 16}, fc_width: 32}}"),
-    *("--set", "training.epochs=2", "--set", "final.finalists=1", "--set", "final.fine_tune=false"),
+    *("--set", "training.epochs=1", "--set", "final.finalists=1", "--set", "final.fine_tune=false"),
 )
 
 
@@ -68,13 +68,13 @@ def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
     uri, listed, read = place
     words = ("search", "experiment.yaml", "--data", images, "--output", uri, "--trials", TRIALS)
     first = call("lost", *words, *SMALL)
-    end = time.monotonic() + 240
-    while len(recorded(listed)) < 2:
+    end = time.monotonic() + 300
+    while not recorded(listed):
         assert first.poll() is None, first.communicate()
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.05)
     second = call("other", "search", "--resume", "--output", uri)
-    _, stderr = second.communicate(timeout=120)
+    _, stderr = second.communicate(timeout=300)
     assert second.returncode == 2
     assert f"{uri} is held by process {first.pid} on {os.uname().nodename} since 20" in stderr
     os.killpg(first.pid, signal.SIGKILL)
@@ -83,7 +83,7 @@ def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
     shutil.rmtree(tmp_path / "lost")
 
     resumed = call("elsewhere", "search", "--resume", "--output", uri)
-    stdout, stderr = resumed.communicate(timeout=280)
+    stdout, stderr = resumed.communicate(timeout=400)
     assert resumed.returncode == 0, stderr
     run = Path(stdout.splitlines()[-1])
     assert run.is_relative_to(tmp_path / "elsewhere")

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,8 @@ def lease(store, clock=None, **settings):
 
 def grow_old(store, seconds):
     """Sets back the time at which the store saw the lease last written."""
-    path = f"{store._base}/{LEASE}"
-    told = os.stat(path)
+    path = Path(store._base) / LEASE
+    told = path.stat()
     os.utime(path, (told.st_atime - seconds, told.st_mtime - seconds))
 
 

@@ -67,11 +67,11 @@ def test_a_record_is_on_the_store_before_its_line_is_here(store, tmp_path, monke
         there = []
         append = run.append
 
-        def spy(name, line):
+        def spy(name, line, **how):
             if name == "trials.jsonl":
                 trial = json.loads(line)["trial_id"]
                 there.append(sorted(n for n in store.entries() if n.startswith(f"trials/{trial}")))
-            append(name, line)
+            append(name, line, **how)
 
         monkeypatch.setattr(run, "append", spy)
         searched(run, 3)
@@ -137,7 +137,7 @@ def test_a_folder_that_went_on_from_the_store_keeps_what_it_has(store, tmp_path)
 def test_a_record_that_was_put_and_not_counted_counts(store, tmp_path, monkeypatch):
     run = RunDirectory.create(tmp_path / "run", {}, store=store)
 
-    def killed(name, line):
+    def killed(name, line, **_):
         if name == "trials.jsonl":
             raise KeyboardInterrupt
 

@@ -1,6 +1,7 @@
 """The same holds for every kind of store that a run may be mirrored on."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -73,13 +74,13 @@ def unsteady(tmp_path):
     store = Store(f"file://{tmp_path}", waits=(1, 2, 4), sleep=waits.append)
 
     class Files:
-        type_name = "s3"
-        failures: list[OSError] = []
+        def __init__(self):
+            self.failures = []
 
         def open_input_stream(self, path):
             if self.failures:
                 raise self.failures.pop()
-            return open(path, "rb")  # noqa: PTH123
+            return Path(path).open("rb")
 
     store._files = Files()
     return store, store._files, waits
