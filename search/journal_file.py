@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +30,12 @@ class JournalFile(JournalFileBackend):
             NeurosweepError: if it cannot be made.
         """
         self._journal = path
+        self._apart = True
         with storage_errors(path):
             super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Appends what Optuna noted and syncs it.
+        """Appends what Optuna noted, and syncs it unless that is for later.
 
         Raises:
             NeurosweepError: if it cannot be written; the journal is as it was.

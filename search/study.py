@@ -77,9 +77,9 @@ class Study:
         """
         self._space = space
         self._objectives = len(directions)
-        storage = open_journal(journal)
-        self._journal = JournalStudy(storage, _STUDY_NAME, directions)
-        self._learned = JournalStudy(storage, _LEARNED_NAME, directions)
+        opened = open_journal(journal)
+        self._journal = JournalStudy(opened, _STUDY_NAME, directions)
+        self._learned = JournalStudy(opened, _LEARNED_NAME, directions)
         trials = self._journal.trials()
         seed += len(trials)
         self._sampler = Sampler(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from neurosweep.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -64,19 +66,23 @@ def _watch(options: argparse.Namespace, console: Console) -> int:
         )
     from rich.live import Live
 
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        _redraw(options.run, options.watch, live)
+    return 0
+
+
+def _redraw(path: Path, seconds: float, live: Live) -> None:
+    """Draws how the run stands until it has ended."""
     from search.following.drawing import draw_status
     from search.following.run_status import read_status
 
-    status = read_status(options.run)
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            size = console.size
-            drawn = draw_status(status, width=size.width, height=size.height - 1)
-            live.update(drawn, refresh=True)
-            if not status.running:
-                return 0
-            time.sleep(options.watch)
-            status = read_status(options.run)
+    while True:
+        status, size = read_status(path), live.console.size
+        drawn = draw_status(status, width=size.width, height=size.height - 1)
+        live.update(drawn, refresh=True)
+        if not status.running:
+            return
+        time.sleep(seconds)
 
 
 def _seconds(text: str) -> float:

@@ -50,14 +50,13 @@ class PlainDisplay(Tally):
     def ended(self, record: TrialRecord) -> None:
         """Prints how the trial ended and the best so far."""
         super().ended(record)
-        standing = self.standing()
-        asked = standing.budget.get("trials")
-        of = "" if asked is None else f"/{asked.asked:g}"
+        number, best = self.so_far()
+        of = "" if self._budget.trials is None else f"/{self._budget.trials}"
         trial = EndedTrial.of(record)
         self._print(
-            f"{self._now()} {standing.total}{of} {trial.trial_id} {trial.model} {trial.status} "
+            f"{self._now()} {number}{of} {trial.trial_id} {trial.model} {trial.status} "
             f"({_why(record, trial)}) val_accuracy {figure_text(trial.val_accuracy)} after "
-            f"{trial.epochs} epochs, {trial.seconds:.1f} s; best {best_text(standing.best)}"
+            f"{trial.epochs} epochs, {trial.seconds:.1f} s; best {best_text(best)}"
         )
 
     def break_silence(self) -> None:

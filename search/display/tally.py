@@ -94,6 +94,11 @@ class Tally(QuietDisplay):
             self._attempts.pop(record.trial_id, None)
             self._count(record)
 
+    def so_far(self) -> tuple[int, EndedTrial | None]:
+        """How many trials ended, and the best of them: what a line needs, at any scale."""
+        with self._lock:
+            return self._counts.total(), self._best
+
     def standing(self) -> Standing:
         """How the search stands now."""
         with self._lock:

@@ -22,7 +22,7 @@ def is_held(path: Path) -> bool:
     """
     try:
         descriptor = os.open(path / ".lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise RunDirectoryError(

@@ -46,7 +46,8 @@ class BackgroundSink(QuietDisplay):
         self._thread = threading.Thread(target=self._work, daemon=True, name=f"sink-{name}")
         self._failure: str | None = None
         self._noted = False
-        self._left_out = 0
+        self._refused = 0  # counted by the driver's thread; those that failed by the sink's
+        self._failed_changes = 0
 
     def __enter__(self) -> Self:
         """Starts the thread."""
@@ -57,12 +58,13 @@ class BackgroundSink(QuietDisplay):
         """Waits a while for what is under way, and says what was left out."""
         self._changes.put(None)
         self._thread.join(_CLOSING_LIMIT)
+        left_out = self._refused + self._failed_changes
         if self._thread.is_alive():
-            self._left_out += self._changes.qsize()
+            left_out += self._changes.qsize()  # the last one is no change, but one is under way
             self._failure = self._failure or f"it did not answer for {_CLOSING_LIMIT:g} seconds"
         self._note_failure()
-        if self._left_out:
-            self._note(f"{self._left_out} changes of trials are missing in {self._name}")
+        if left_out:
+            self._note(f"{left_out} changes of trials are missing in {self._name}")
 
     def started(self, trial_id: str, configuration: Mapping[str, object], note: str) -> None:
         """Passes it on; the note is for people."""
@@ -85,7 +87,7 @@ class BackgroundSink(QuietDisplay):
         if self._thread.is_alive() and self._changes.qsize() < _MOST_WAITING:
             self._changes.put(change)
         else:
-            self._left_out += 1
+            self._refused += 1
 
     def _note_failure(self) -> None:
         if self._failure is not None and not self._noted:
@@ -105,12 +107,12 @@ class BackgroundSink(QuietDisplay):
 
     def _try(self, change: _Change, sink: Sink | None) -> None:
         if sink is None:
-            self._left_out += 1
+            self._failed_changes += 1
             return
         try:
             change(sink)
         except Exception as error:  # noqa: BLE001 - a sink's failure is noted and ends no search
-            self._left_out += 1
+            self._failed_changes += 1
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:

@@ -188,7 +188,7 @@ def test_a_damaged_status_is_refused_by_name(searching, capsys):
 
 @pytest.mark.parametrize("command", ["status", "stop"])
 def test_what_is_no_run_is_refused(tmp_path, capsys, command):
-    for path in (tmp_path / "absent", tmp_path):
+    for path in (tmp_path / "absent", tmp_path, Path(__file__)):
         assert main([command, str(path)]) == 2
         assert "a run directory is a folder with a run.yaml in it" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -215,6 +215,18 @@ def test_watch_ends_with_the_run(run, monkeypatch, capsys):
     assert main(["status", str(run.path), "--watch", "3"]) == 0
     assert looks == [3.0]
     assert "finished" in shown(capsys)
+
+
+def test_ctrl_c_ends_the_watch_alone(searching, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.commands.status.time.sleep", interrupt)
+    assert main(["status", str(searching.path), "--watch"]) == 0
+    assert "interrupted" not in capsys.readouterr().err
 
 
 def test_asking_does_not_hold_the_run(run):

@@ -7,6 +7,7 @@ from doubles import Clock, book, completed, epoch, failed
 import reports
 from reports import Status, TrialRecord
 from search.budget import Budget
+from search.display.tally import Tally
 from search.run_directory import RunDirectory
 from search.trial_book import best_epoch
 from search.weights_kept import load_weights
@@ -61,6 +62,21 @@ def test_a_failed_trial_leaves_its_traceback_and_reason(run):
     assert record.error == "ResourceExhaustedError: out of memory"
     assert record.val_accuracy is None
     assert "Traceback" in (run.path / "trials" / name / "log.txt").read_text()
+
+
+def test_displays_are_told_where_a_trial_runs_and_what_ended_before(run):
+    ours = book(run)
+    name = ours.next_assignment().trial_id
+    tally = Tally(Budget(trials=4, seconds=None))
+    tally.started(name, {"family": "plain_cnn"}, "")
+    ours._display = tally
+    ours.note_epoch(name, epoch(1, 0.5), "node-a/4711")
+    assert tally.standing().running[0].where == "node-a/4711"
+    record = ours.end(name, completed(0.8))
+    later = book(run)
+    later._display = tally = Tally(Budget(trials=4, seconds=None))
+    later.resume([record])
+    assert tally.standing().counts["completed"] == 1
 
 
 def test_a_trial_stopped_by_the_budget_is_complete_and_says_so(run):
