@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test freeze clean
+.PHONY: help install demo test test-long freeze clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ demo: $(VENV)/installed ## phantom data, a real search on it, the leaderboard
 
 test: $(VENV)/installed-test ## every check: lint, format, types, tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./check
+
+test-long: $(VENV)/installed-test ## tests that take many minutes: kills, reruns
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m long
 
 freeze: $(VENV)/installed-test ## write constraints.txt from what .venv has
 	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | LC_ALL=C sort -f > constraints.txt

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_runs import SmallRuns
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 
@@ -107,3 +108,23 @@ def finished(neurosweep, work, images) -> Search:
     done = neurosweep("search", "experiment.yaml", "--data", images, "--output", "runs/first")
     assert done.returncode == 0, done.stderr
     return Search(work / "runs" / "first", done.stdout, done.stderr, images)
+
+
+@pytest.fixture(scope="session")
+def small_runs(command, work, environment, images) -> SmallRuns:
+    return SmallRuns(command=command, work=work, environment=environment, images=images)
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small search that nothing happened to, and the seconds it took."""
+
+    path: Path
+    seconds: float
+
+
+@pytest.fixture(scope="session")
+def small(small_runs, work) -> Small:
+    """One worker: its trials come in one order, so that a second run can be compared."""
+    run = work / "runs" / "small"
+    return Small(run, small_runs.finish(run, "--workers", 1))
