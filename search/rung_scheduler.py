@@ -1,19 +1,37 @@
-"""Tune's scheduler with our stopping rule behind it; it places trials as Tune's FIFO does."""
+"""Tune's schedulers of a search: trials start in their order, and rungs may stop them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.schedule import Rungs
 from search.trial_book import TrialBook
 from search.worker import PROGRESS
 
-__all__ = ["RungScheduler"]
+__all__ = ["FirstCome", "RungScheduler"]
 
 
-class RungScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+class FirstCome(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+    """Starts trials in their order and stops none.
+
+    Tune asks after every event which trial to start. Its own FIFO then looks twice at every trial
+    that ever was; this one only at those that have not ended.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first of the trials that wait for a worker, or None."""
+        live = tune_controller.get_live_trials()
+        for status in (Trial.PENDING, Trial.PAUSED):
+            waiting = [trial for trial in live if trial.status == status]
+            if waiting:
+                return min(waiting, key=lambda trial: str(trial.trial_id))  # they are numbered
+        return None
+
+
+class RungScheduler(FirstCome):
     """Asks the rungs after each epoch, and tells the book why a trial is stopped."""
 
     def __init__(self, rungs: Rungs, book: TrialBook) -> None:

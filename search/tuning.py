@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 import ray
 from ray import tune
-from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from neurosweep.errors import CodeMismatchError, WorkerLostError
-from search.rung_scheduler import RungScheduler
+from search.rung_scheduler import FirstCome, RungScheduler
 from search.schedule import Rungs
 from search.stopping import StopRequest
 from search.trial_book import Outcome, TrialBook
@@ -83,7 +82,7 @@ def _fit(
         Whether the search is over.
     """
     callback = BookCallback(book)
-    scheduler = FIFOScheduler() if rungs is None else RungScheduler(rungs, book)
+    scheduler = FirstCome() if rungs is None else RungScheduler(rungs, book)
     searcher, watch = BookSearcher(book, workers, callback), _Watch(callback, book, request)
     try:
         _run_tune(callback, searcher, worker, scheduler, watch)

@@ -3,9 +3,17 @@
 import pickle
 from types import SimpleNamespace
 
-from search.rung_scheduler import RungScheduler
+import pytest
+
+from search.rung_scheduler import FirstCome, RungScheduler
 from search.schedule import Rungs
 from search.worker import PROGRESS, SCORE
+
+
+class SimpleNamespaceThatHashes(SimpleNamespace):
+    """Tune keeps live trials in a set."""
+
+    __hash__ = object.__hash__
 
 
 class Book:
@@ -51,6 +59,19 @@ def test_an_outcome_is_no_epoch_and_ended_trials_are_let_go():
     # One that lost its worker comes again, and its epochs then take the place of these.
     scheduler.on_trial_error(None, trial(1))
     assert rungs._running.keys() == {"t0001"}
+
+
+@pytest.mark.parametrize("scheduler", [FirstCome(), RungScheduler(Rungs(), Book())])
+def test_trials_start_in_their_order_and_ended_ones_are_not_looked_at(scheduler):
+    live = {SimpleNamespaceThatHashes(trial_id=f"a_{n:05d}", status="PENDING") for n in (11, 3, 7)}
+    live.add(SimpleNamespaceThatHashes(trial_id="a_00001", status="RUNNING"))
+    live.add(SimpleNamespaceThatHashes(trial_id="a_00002", status="PAUSED"))
+    controller = SimpleNamespace(get_live_trials=lambda: live)  # get_trials would raise
+    started = []
+    while (trial := scheduler.choose_trial_to_run(controller)) is not None:
+        started.append(trial.trial_id)
+        live.remove(trial)
+    assert started == ["a_00003", "a_00007", "a_00011", "a_00002"]
 
 
 def test_tune_may_pickle_it_without_the_books():
