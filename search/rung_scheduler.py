@@ -9,7 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.schedule import Rungs
 from search.trial_book import TrialBook
-from search.worker import PROGRESS
+from search.worker import FINAL, PROGRESS, SCORE
 
 __all__ = ["FirstCome", "RungScheduler"]
 
@@ -44,23 +44,22 @@ class RungScheduler(FirstCome):
         return {}
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Whether the trial trains another epoch; a result without one is its outcome."""
+        """Whether the trial trains another epoch; a result without one is its outcome.
+
+        One that failed is not let go of: it may have lost its worker, and pass its epochs again.
+        """
         del tune_controller
-        if PROGRESS not in result:
-            return str(TrialScheduler.CONTINUE)
         trial_id, allowed = _trial(trial)
-        score = self._book.score(result["epoch"])
-        decision = self._rungs.decide(trial_id, result[PROGRESS], allowed, score)
+        if PROGRESS not in result:
+            if not any(key.startswith(f"{FINAL}/failure") for key in result):  # Tune flattens it
+                self._rungs.ended(trial_id)
+            return str(TrialScheduler.CONTINUE)
+        decision = self._rungs.decide(trial_id, result[PROGRESS], allowed, result[SCORE])
         if decision.goes_on:
             return str(TrialScheduler.CONTINUE)
         self._rungs.ended(trial_id)
         self._book.note_stop(trial_id, decision.reason)
         return str(TrialScheduler.STOP)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Lets go of a trial that ended by itself."""
-        del tune_controller, result
-        self._rungs.ended(_trial(trial)[0])
 
 
 def _trial(trial: Any) -> tuple[str, int]:

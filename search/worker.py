@@ -40,8 +40,8 @@ __all__ = [
 SCORE, PROGRESS, FINAL = "score", "progress", "final"
 """Keys of a result: the score the scheduler compares, the epochs trained, the outcome.
 
-The score is the best validation accuracy so far, not the last: it is what the trial would be
-worth if it ended here, and early epochs with batch norm jump up and down.
+The score is that of the epoch by what is aimed at, higher is better; the scheduler compares the
+best so far, which is what a trial would be worth if it ended here.
 """
 
 _TRAINING = ("fine_tune", "cross_validate")
@@ -112,7 +112,6 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._child.drop()
         self._assignment: Mapping[str, Any] = new_config["assignment"]
         self._last_epoch: EpochRecord | None = None
-        self._best = float(self._assignment.get("score", 0.0))
         self._state: Any = None
         self._anew: str | None = None
         return True
@@ -127,7 +126,6 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             kind, content = "failed", _failure(error)
         if kind == "epoch":
             self._last_epoch = content
-            self._best = max(self._best, content["val_accuracy"])
             return self._epoch(content)
         if kind == "failed":
             if content["kind"] == "OutOfMemoryError":
@@ -148,7 +146,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             self._child.answer(CONTINUE if self._time_for_another_epoch() else STOP)
         kind, content = self._next_word()
         if kind == "failed" and content["kind"] == StateError.__name__ and self._anew is None:
-            self._anew, self._best = content["message"], 0.0
+            self._anew = content["message"]
             self._begin(None)
             kind, content = self._next_word()
         return kind, content
@@ -180,7 +178,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         return countdown.seconds_left() > self._last_epoch["seconds"] / 2
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
-        result = {SCORE: self._best, PROGRESS: record["epoch"], "epoch": dict(record)}
+        by_loss = self._assignment["recipe"].get("keep_by") == "val_loss"
+        score = -record["val_loss"] if by_loss else record["val_accuracy"]
+        result = {SCORE: score, PROGRESS: record["epoch"], "epoch": dict(record)}
         if self._state is not None:
             # By reference, as weights go: the driver fetches it if it has the time to write it.
             result[STATE], self._state = [self._state], None

@@ -88,6 +88,7 @@ class SimulatedWorkers:
         self._events: list[tuple[float, int, _Trial]] = []
         self._end_of_search = math.inf
         self._untried = True  # until the study has no configuration left
+        self._lost: set[str] = set()  # a trial loses its worker once, however often it is begun
         self._order = count()  # settles what happens first of two events at the same time
 
     def tell(self, seconds: float | None) -> None:
@@ -128,7 +129,8 @@ class SimulatedWorkers:
 
     def _train(self, trial: _Trial) -> None:
         """Ends one epoch of a trial."""
-        if trial.epochs == trial.curve.lost_after:
+        if trial.epochs == trial.curve.lost_after and trial.trial_id not in self._lost:
+            self._lost.add(trial.trial_id)
             self._end(trial, Outcome(failure={"kind": "WorkerLostError", "message": "simulated"}))
             return
         if trial.epochs == trial.curve.fails_after:
@@ -150,7 +152,8 @@ class SimulatedWorkers:
             self._after(trial)
 
     def _end(self, trial: _Trial, outcome: Outcome | None) -> None:
-        self._rungs.ended(trial.trial_id)
+        if outcome is None or outcome.failure is None:  # as RungScheduler does it
+            self._rungs.ended(trial.trial_id)
         self._book.end(trial.trial_id, outcome)
 
     def _result(self, trial: _Trial, reason: str) -> Outcome:

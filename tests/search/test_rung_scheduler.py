@@ -4,10 +4,11 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
+from ray.tune.utils.util import flatten_dict
 
 from search.rung_scheduler import FirstCome, RungScheduler
 from search.schedule import Rungs
-from search.worker import PROGRESS, SCORE
+from search.worker import FINAL, PROGRESS, SCORE
 
 
 class SimpleNamespaceThatHashes(SimpleNamespace):
@@ -49,16 +50,21 @@ def test_a_trial_is_stopped_with_its_reason_in_the_book_under_its_own_name():
     assert told(scheduler, 11, 10, 0.1) == "CONTINUE"  # its last epoch ends it in order
 
 
-def test_an_outcome_is_no_epoch_and_ended_trials_are_let_go():
+def test_a_trial_with_a_result_is_let_go_and_one_that_lost_its_worker_may_come_again():
     rungs = Rungs()
     scheduler = RungScheduler(rungs, Book())
-    for number in range(2):
-        told(scheduler, number, 1, 0.5)
-    assert scheduler.on_trial_result(None, trial(0), {"done": True}) == "CONTINUE"
-    scheduler.on_trial_complete(None, trial(0), {})
-    # One that lost its worker comes again, and its epochs then take the place of these.
-    scheduler.on_trial_error(None, trial(1))
-    assert rungs._running.keys() == {"t0001"}
+    for number in range(3):
+        told(scheduler, number, 2, 0.5)
+    result = {"done": True, FINAL: {"result": {"epochs": 2}, "weights": [0]}}
+    assert scheduler.on_trial_result(None, trial(0), flatten_dict(result)) == "CONTINUE"
+    failure = {"done": True, FINAL: {"failure": {"kind": "WorkerLostError", "message": "m"}}}
+    assert scheduler.on_trial_result(None, trial(1), flatten_dict(failure)) == "CONTINUE"
+    scheduler.on_trial_error(None, trial(2))
+    # Their epochs, passed again, are not counted twice: six trials come to the grace, not eight.
+    for number in (1, 2, 3):
+        told(scheduler, number, 2, 0.5)
+    told(scheduler, 4, 2, 0.1)
+    assert rungs.decide("last", 2, 10, 0.1).reason.endswith("of 6")
 
 
 @pytest.mark.parametrize("scheduler", [FirstCome(), RungScheduler(Rungs(), Book())])

@@ -35,6 +35,7 @@ class Simulated:
         self.clock = SimulatedClock()
         chosen = plan(TEXT)
         self.most_at_once = 0
+        self.display = Watching(self)
         with RunDirectory.create(folder, {"name": "simulated"}) as run:
             self.study = Study(run.journal, chosen.space(), sampler="tpe", seed=3)
             self.book = TrialBook(
@@ -42,7 +43,7 @@ class Simulated:
                 study=self.study,
                 plan=chosen,
                 budget=Budget(trials=trials, seconds=seconds, clock=self.clock),
-                display=Watching(self),
+                display=self.display,
                 facts={"data_fingerprint": "f" * 16, "synthetic": True, "runtime": {}},
             )
             SimulatedWorkers(
@@ -54,6 +55,10 @@ class Simulated:
             ).run()
         text = (folder / "trials.jsonl").read_text()
         self.records = [TrialRecord.from_json(line) for line in text.splitlines()]
+
+    def started(self):
+        """How often each trial was begun."""
+        return Counter(name for what, name in self.display.told if what == "started")
 
     def told(self):
         """What happened, without the time of day."""
@@ -69,6 +74,7 @@ class Watching(SpyDisplay):
         self._simulated = simulated
 
     def started(self, trial_id, configuration, note):
+        super().started(trial_id, configuration, note)
         simulated = self._simulated
         simulated.most_at_once = max(simulated.most_at_once, simulated.book.running)
 
@@ -93,7 +99,6 @@ def test_trials_end_in_every_way_and_each_is_recorded_as_it_ended(simulated):
     assert reasons[Status.COMPLETED, "finished"]
     assert reasons[Status.PRUNED, "scheduler"]
     assert reasons[Status.FAILED, "SimulatedError"]
-    assert reasons[Status.FAILED, "WorkerLostError"]
     for record in simulated.records:
         if record.status == Status.PRUNED:
             assert grace_of(10) <= record.epochs < 10
@@ -101,6 +106,12 @@ def test_trials_end_in_every_way_and_each_is_recorded_as_it_ended(simulated):
         elif record.status == Status.COMPLETED:
             assert record.epochs == 10
             assert record.stop_detail is None
+
+
+def test_workers_are_lost_and_their_trials_are_recorded_or_begun_again(simulated):
+    lost = {r.trial_id for r in simulated.records if r.stop_reason == "WorkerLostError"}
+    again = {name for name, times in simulated.started().items() if times > 1}
+    assert lost or again
 
 
 def test_the_journal_knows_how_each_trial_ended(simulated):
