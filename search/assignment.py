@@ -30,7 +30,6 @@ class Assignment:
     suggestion: Suggestion
     recipe: Recipe
     state: bytes | None = None
-    score: float = 0.0
 
     @property
     def trial_id(self) -> str:
@@ -43,7 +42,6 @@ class Assignment:
             "trial_id": self.trial_id,
             "recipe": self.recipe.to_dict(),
             "state": self.state,
-            "score": self.score,
         }
 
 
