@@ -24,7 +24,6 @@ class Assignment:
         suggestion: The configuration and its number.
         recipe: What is needed to train it, here or anywhere.
         state: Where an earlier worker left the trial, or None to begin it.
-        score: Best validation accuracy of the epochs before that state; 0 without one.
     """
 
     suggestion: Suggestion
