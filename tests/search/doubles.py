@@ -82,7 +82,13 @@ def book(run: RunDirectory, *, budget: Budget | None = None, text: str = EXPERIM
     chosen = plan(text)
     return TrialBook(
         run=run,
-        study=Study(run.journal, chosen.space(), sampler="random", seed=0),
+        study=Study(
+            run.journal,
+            chosen.space(),
+            sampler="random",
+            seed=0,
+            directions=chosen.experiment.search.aim.directions,
+        ),
         plan=chosen,
         budget=budget or Budget(trials=4, seconds=None),
         display=SpyDisplay(),

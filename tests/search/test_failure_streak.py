@@ -46,9 +46,9 @@ def streak():
 
 def test_the_tenth_of_a_kind_stops_the_search_and_says_what_to_do(streak):
     for number in range(9):
-        streak.note(failing(number), none_completed=True)
+        streak.note(failing(number))
     with pytest.raises(RepeatedFailureError) as caught:
-        streak.note(failing(9), none_completed=True)
+        streak.note(failing(9))
     message = str(caught.value)
     assert "10 trials in a row failed in the same way" in message
     assert "ValueError: kernel 9 is larger" in message
@@ -57,11 +57,17 @@ def test_the_tenth_of_a_kind_stops_the_search_and_says_what_to_do(streak):
     assert caught.value.exit_code == 3
 
 
-def test_after_a_completed_trial_the_exit_code_is_one(streak):
+@pytest.mark.parametrize("resumed", [False, True])
+def test_after_a_completed_trial_the_exit_code_is_one(streak, resumed):
+    done = replace(FAILED, status=Status.COMPLETED, stop_reason="finished", error=None)
+    if resumed:
+        streak.resume([done])
+    else:
+        streak.note(done)
     for number in range(9):
-        streak.note(failing(number), none_completed=False)
+        streak.note(failing(number))
     with pytest.raises(RepeatedFailureError) as caught:
-        streak.note(failing(9), none_completed=False)
+        streak.note(failing(9))
     assert caught.value.exit_code == 1
 
 
@@ -76,12 +82,12 @@ def test_after_a_completed_trial_the_exit_code_is_one(streak):
 )
 def test_any_other_end_begins_the_count_anew(streak, between):
     for number in range(9):
-        streak.note(failing(number), none_completed=True)
-    streak.note(between, none_completed=True)
+        streak.note(failing(number))
+    streak.note(between)
     for number in range(9):
-        streak.note(failing(number), none_completed=True)
+        streak.note(failing(number))
     with pytest.raises(RepeatedFailureError):
-        streak.note(failing(9), none_completed=True)
+        streak.note(failing(9))
 
 
 def test_the_book_stops_after_the_record_is_written(tmp_path):

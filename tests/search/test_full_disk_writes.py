@@ -10,6 +10,7 @@ from rich.console import Console
 
 import reports
 from neurosweep.errors import NeurosweepError
+from reports.ranking import Ranking
 from search.run_directory import RunDirectory
 from search.stages.publish import _replace_winner, publish_tables
 from search.weights_kept import WeightsKept, save_weights
@@ -70,7 +71,7 @@ WRITES = {
     "epochs.jsonl": lambda run: run.append(f"trials/{run.running}/epochs.jsonl", long_line(run)),
     "study.journal": lambda run: [run.book._study.ask() for _ in range(50)],
     "weights.npz": lambda run: save_weights(run, run.running, [np.ones(50_000)]),
-    "validation.npy": lambda run: WeightsKept(run, 1).save_predictions(
+    "validation.npy": lambda run: WeightsKept(run, 1, Ranking()).save_predictions(
         run.running, np.ones((5000, 4), np.float32)
     ),
     "run.yaml": lambda run: run.update(state="running", note="x" * 5000),

@@ -3,6 +3,7 @@ from doubles import book, completed, epoch
 
 import reports
 from neurosweep.errors import RunDirectoryError
+from search.objective import Aim
 from search.past_epochs import recall
 from search.run_directory import RunDirectory
 from search.schedule import Rungs
@@ -30,7 +31,7 @@ def test_a_new_driver_stops_what_the_killed_one_would_have_stopped(run):
     after, rungs = book(run), Rungs()
     after.resume(list(reports.read_run(run.path).records))
     assert after.interrupted == {names[3]: 5}
-    recall(rungs, run, after.records, after.interrupted)
+    recall(rungs, run, after.records, after.interrupted, Aim())
     assert set(rungs._running) == {names[3]}
     assert decisions(rungs) == decisions(lived)
     assert not all(decision.goes_on for decision in decisions(lived))
@@ -38,7 +39,7 @@ def test_a_new_driver_stops_what_the_killed_one_would_have_stopped(run):
 
 def test_a_trial_that_never_began_has_no_epochs_and_a_damaged_file_is_named(run):
     trial = book(run).next_assignment().trial_id
-    recall(Rungs(), run, [], {trial: 5, "t0009": 5})
+    recall(Rungs(), run, [], {trial: 5, "t0009": 5}, Aim())
     (run.path / "trials" / trial / "epochs.jsonl").write_text("no json\n")
     with pytest.raises(RunDirectoryError, match=f"{trial}/epochs.jsonl must hold the numbers"):
-        recall(Rungs(), run, [], {trial: 5})
+        recall(Rungs(), run, [], {trial: 5}, Aim())

@@ -12,6 +12,7 @@ from ray import tune
 import search.tuning as tuning
 from neurosweep.errors import NeurosweepError
 from search.schedule import Rungs
+from search.stopping import StopRequest
 from search.tuning import BookCallback, BookSearcher, run_trials
 from search.worker import FINAL, PROGRESS, SCORE
 
@@ -40,6 +41,7 @@ class Book:
     def __init__(self, breaks_in=""):
         self.breaks_in = breaks_in
         self.given, self.ended, self.epochs, self.stops = 0, [], 0, {}
+        self.begun: list[str] = []
 
     @property
     def running(self):
@@ -61,6 +63,12 @@ class Book:
         name = f"t{self.given:04d}"
         assignment = {"trial_id": name, "recipe": {"epochs": 5}}
         return SimpleNamespace(to_dict=lambda: assignment)
+
+    def began(self, name):
+        self.begun.append(name)
+
+    def stop(self, who):
+        self.stopped_by = who
 
     def note_epoch(self, name, epoch, where=None):
         self.where = where
@@ -99,7 +107,8 @@ def local_ray():
 def run(book, monkeypatch, rungs=None):
     monkeypatch.setattr(tuning, "TrialWorker", Trainable)
     resources = {"CPU": 1.0, "GPU": 0.0}
-    run_trials(book, None, workers=2, resources=resources, rungs=rungs or Rungs())
+    request = StopRequest(Path("/nowhere"))
+    run_trials(book, None, workers=2, resources=resources, rungs=rungs or Rungs(), request=request)
 
 
 def test_all_trials_run_and_end(local_ray, monkeypatch):
