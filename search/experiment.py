@@ -185,7 +185,9 @@ class Resources(_Section):
 
     `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
     `precision` and `fused_batch_norm` on `auto` are settled by a measurement, `deterministic` by
-    the device. Two runs that are to be equal to the digit must not leave them to a measurement.
+    the device: on CPUs it costs nothing and is on; on GPUs it has to be asked for, and what it
+    costs there has not been measured. Two runs that are to be equal to the digit must not leave
+    them to a measurement.
     `memory_per_trial` is what one trial's process may hold (text such as 6GiB, or bytes); null is
     the node's memory divided by the trials at once on it. `epoch_limit` is in seconds: an epoch
     that takes longer ends its trial as failed; null is one hour.

@@ -28,8 +28,7 @@ name: small
 data: {{image_size: 16}}
 families:
   plain_cnn: {{blocks: 3, filters: {{max: 16}}, fc_width: 64}}
-  mini_resnet: {{stem_filters: 16, filters: {{max: 16}}}}
-training: {{epochs: 4, patience: 4, augmentation: false, learning_rate: 0.003}}
+training: {{epochs: 3, patience: 3, augmentation: false, learning_rate: 0.003}}
 search: {{trials: {TRIALS}, papers: false, seed: 5}}
 resources: {{precision: float32, fused_batch_norm: true}}
 final: {{finalists: 1}}
@@ -79,7 +78,7 @@ class Driver:
             return False
         return True
 
-    def wait_until(self, condition: Callable[[], object], seconds: float = 240) -> None:
+    def wait_until(self, condition: Callable[[], object], seconds: float = 600) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.said
@@ -129,12 +128,13 @@ class SmallRuns:
         command = [self.command, "search", *words, "--output", run, *options]
         return Driver(command, cwd=self.work, env=self.environment)
 
-    def finish(self, run: Path, *options: object, seconds: float = 280) -> float:
+    def finish(self, run: Path, *options: object, seconds: float = 900) -> float:
         """Runs or resumes to the end; returns the seconds it took."""
         began = time.monotonic()
         driver = self.start(run, *options)
         if not driver.ended(seconds):
             os.killpg(driver.process.pid, signal.SIGKILL)
+            driver.process.wait()
             raise AssertionError(f"not ended after {seconds} seconds:\n{driver.said}")
         assert driver.process.returncode == 0, driver.said
         return time.monotonic() - began

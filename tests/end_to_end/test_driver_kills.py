@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_runs import check_whole, info_of
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_three_kills_in_a_row_lose_and_double_nothing(small_runs, small, work):

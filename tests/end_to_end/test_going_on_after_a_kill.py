@@ -7,7 +7,7 @@ import pytest
 import yaml
 from small_runs import Driver, lines, searched
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 # A search as the command runs it, but for the pause between two states of a trial.
 _CODE = """

@@ -5,7 +5,7 @@ import signal
 import pytest
 from small_runs import check_whole, info_of, searched
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def preparing(run):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_runs import lines, searched
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 TIMES = {"seconds", "started_at", "finished_at"}
 
