@@ -106,14 +106,15 @@ def write_history(journal: Path, space: Any, trials: int, epochs: int) -> None:
         maker.trial(epochs)
 
 
-def timed(run: Callable[[], None], repeats: int) -> float:
-    """Median milliseconds; the first two runs are not counted."""
-    took = []
+def timed(run: Callable[[], None], repeats: int) -> tuple[float, float]:
+    """Median milliseconds by the clock and of the processor; the first two are not counted."""
+    clock, processor = [], []
     for _ in range(repeats + 2):
-        began = time.perf_counter()
+        began = time.perf_counter(), time.process_time()
         run()
-        took.append(time.perf_counter() - began)
-    return 1000 * median(took[2:])
+        clock.append(time.perf_counter() - began[0])
+        processor.append(time.process_time() - began[1])
+    return 1000 * median(clock[2:]), 1000 * median(processor[2:])
 
 
 def main() -> None:
@@ -126,7 +127,7 @@ def main() -> None:
     options = parser.parse_args()
     space = space_of(options.experiment)
     kinds = [kind for kind in (Ours, Plain) if options.only in (None, kind.name)]
-    print(f"{'trials':>7} {'sampler':>8} {'open s':>7} {'ms per trial':>13} {'MB':>6}")
+    print(f"{'trials':>7} {'sampler':>8} {'open s':>7} {'ms':>7} {'CPU ms':>7} {'MB':>6}")
     for trials in options.trials:
         with tempfile.TemporaryDirectory() as folder:
             journal = Path(folder) / "history.journal"
@@ -137,10 +138,13 @@ def main() -> None:
                 began = time.perf_counter()
                 driver = kind(own, space)
                 opened = time.perf_counter() - began
-                took = timed(lambda driver=driver: driver.trial(options.epochs), options.repeats)
+                clock, processor = timed(
+                    lambda driver=driver: driver.trial(options.epochs), options.repeats
+                )
                 memory = psutil.Process().memory_info().rss / 1e6
                 print(
-                    f"{trials:>7} {kind.name:>8} {opened:>7.2f} {took:>13.1f} {memory:>6.0f}",
+                    f"{trials:>7} {kind.name:>8} {opened:>7.2f} {clock:>7.1f} {processor:>7.1f} "
+                    f"{memory:>6.0f}",
                     flush=True,
                 )
 

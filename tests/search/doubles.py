@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from reports import TrialRecord
 from search.assignment import Plan
@@ -76,6 +79,12 @@ def plan(text: str = EXPERIMENT) -> Plan:
 
 def study(path: Path, *, sampler: str = "random", seed: int = 0, of: Plan | None = None) -> Study:
     return Study(path, (of or plan()).space(), sampler=sampler, seed=seed)
+
+
+def loaded(path: Path) -> optuna.Study:
+    """The search's study as Optuna itself reads it."""
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    return optuna.load_study(study_name="search", storage=storage)
 
 
 def book(run: RunDirectory, *, budget: Budget | None = None, text: str = EXPERIMENT) -> TrialBook:

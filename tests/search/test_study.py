@@ -1,19 +1,11 @@
-import optuna
 import pytest
-from doubles import plan, study
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from doubles import loaded, plan, study
 from optuna.trial import TrialState
 
 import spaces
 from reports import Status
 from search.run_directory import cut_torn_line
 from search.study import Ending, trial_id_of, trial_seed
-
-
-def loaded(path):
-    storage = JournalStorage(JournalFileBackend(str(path)))
-    return optuna.load_study(study_name="search", storage=storage)
 
 
 def test_states_in_the_journal_tell_how_each_trial_ended(tmp_path):
