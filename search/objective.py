@@ -91,6 +91,11 @@ class Aim:
         return len(self.objectives) > 1
 
     @property
+    def is_known_per_epoch(self) -> bool:
+        """Whether each epoch tells how a trial stands: then it can be stopped early."""
+        return self.objectives in (("val_accuracy",), ("val_loss",))
+
+    @property
     def epoch_figure(self) -> Literal["val_accuracy", "val_loss"]:
         """The figure by which a trial's best epoch is chosen and rows are ranked.
 

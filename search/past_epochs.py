@@ -62,6 +62,8 @@ def recorded_trial(run: RunDirectory, record: TrialRecord, aim: Aim) -> Recorded
 def _reported(run: RunDirectory, trial_id: str, aim: Aim) -> dict[int, float]:
     """The best figure so far after each epoch, as the study is told it."""
     reported: dict[int, float] = {}
+    if not aim.is_known_per_epoch:
+        return reported
     best = -math.inf
     for epoch, score in _scores(run, trial_id, aim):
         best = max(best, score)

@@ -232,8 +232,9 @@ class TrialBook:
             self._first_epochs.append(epoch["seconds"])
         running.epochs.append(epoch)
         running.best = max(running.best, self.score(epoch))
-        figure = self._aim.figure_of_score(running.best)
-        self._study.report(running.number, epoch["epoch"], figure)
+        if self._aim.is_known_per_epoch:
+            figure = self._aim.figure_of_score(running.best)
+            self._study.report(running.number, epoch["epoch"], figure)
         self._display.epoch(running.trial_id, epoch, self._plan.experiment.epochs, where)
 
     def note_stop(self, trial_id: str, reason: str) -> None:

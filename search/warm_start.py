@@ -107,7 +107,7 @@ def _ending(record: TrialRecord, aim: Aim) -> tuple[float, ...] | None:
     if record.status == Status.COMPLETED:
         values = aim.values(figures_of(record))
         return None if values is None else tuple(values)
-    scored = record.status == Status.PRUNED and not aim.has_several
+    scored = record.status == Status.PRUNED and aim.is_known_per_epoch
     score = figures_of(record)[aim.epoch_figure] if scored else None
     return () if score is None else (score,)
 

@@ -116,9 +116,12 @@ def _rungs(run: Run, book: TrialBook) -> Rungs | None:
     settings = run.plan.experiment.search
     if settings.scheduler == "none":
         return None
-    if settings.aim.has_several:
-        # What is behind in one figure can still be the best in another.
-        run.display.note("several objectives: no trial is stopped early")
+    if not settings.aim.is_known_per_epoch:
+        # What is behind in one figure can still be the best in another, or in one not yet known.
+        run.display.note(
+            f"no trial is stopped early: {', '.join(settings.aim.objectives)} is not one score that "
+            "each epoch tells"
+        )
         return None
     rungs = Rungs()
     recall(rungs, run.directory, book.records, book.interrupted, settings.aim)

@@ -83,6 +83,15 @@ def test_several_objectives_are_all_told(run):
     assert trial.values == [0.8, 100.0]
 
 
+def test_no_epoch_is_told_where_the_objective_is_known_at_the_end_alone(run):
+    ours = book(run, budget=wide(), text=text("objective: parameters"))
+    name = ours.next_assignment().trial_id
+    ours.note_epoch(name, epoch(1, 0.5))
+    ours.end(name, completed(0.8))
+    (trial,) = told(run).trials
+    assert (trial.value, trial.intermediate_values) == (100.0, {})
+
+
 def test_a_trial_without_a_figure_that_is_aimed_at_teaches_as_a_failure(run):
     ours = book(run, budget=wide(), text=text("objective: [val_accuracy, latency_ms]"))
     ours.end(ours.next_assignment().trial_id, completed(0.8))

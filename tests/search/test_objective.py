@@ -32,6 +32,12 @@ def test_epochs_are_compared_by_the_first_objective_that_each_epoch_has(objectiv
     assert Aim(objectives).epoch_figure == figure
 
 
+def test_only_one_score_tells_after_each_epoch_how_a_trial_stands():
+    assert Aim(("val_loss",)).is_known_per_epoch
+    assert not Aim(("latency_ms",)).is_known_per_epoch
+    assert not Aim(("val_accuracy", "val_loss")).is_known_per_epoch
+
+
 def test_a_higher_epoch_score_is_better_for_losses_too():
     by_loss = Aim(("val_loss",))
     assert by_loss.epoch_score(0.5, 0.2) > by_loss.epoch_score(0.9, 0.3)

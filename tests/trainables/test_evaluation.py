@@ -37,6 +37,12 @@ def test_scores_latency_and_size_are_measured(recipe, weights, dataset):
     assert evaluation.parameters == sum(weight.size for weight in weights)
 
 
+def test_the_latency_alone_is_of_the_same_network(recipe, weights, dataset):
+    assert 0 < trainables.latency(recipe, weights, dataset) < 1000
+    with pytest.raises(DataError):
+        trainables.latency(recipe, weights, replace(dataset, validation=dataset.validation[:0]))
+
+
 def test_an_unknown_part_is_refused(recipe, weights, dataset):
     with pytest.raises(DataError, match="received 'Testing'"):
         trainables.evaluate(recipe, weights, dataset, "Testing")

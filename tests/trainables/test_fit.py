@@ -8,7 +8,7 @@ import pytest
 from trainables_samples import TRANSFER, go_on, make_dataset, make_recipe
 
 import trainables
-from neurosweep.errors import DataError, DivergedError, SpaceError
+from neurosweep.errors import DataError, DivergedError, InfeasibleError, SpaceError
 from trainables import metrics
 from trainables.assemble import build_core
 from trainables.fitting import start_afresh
@@ -55,6 +55,25 @@ def test_the_kept_weights_give_the_stored_probabilities(result, recipe, dataset)
     evaluation = trainables.evaluate(recipe, result.weights, dataset, "validation")
     assert np.array_equal(evaluation.probabilities, result.validation_probabilities)
     assert result.parameters == sum(weight.size for weight in result.weights)
+
+
+def test_a_network_beyond_its_bound_is_not_trained(recipe, dataset, result):
+    told = []
+    with pytest.raises(
+        InfeasibleError, match=r"may have 10 parameters; this one has [\d,]+$"
+    ) as it:
+        trainables.fit(recipe, dataset, told.append, most_parameters=10)
+    assert not told
+    assert it.value.parameters == result.parameters
+    at_bound = trainables.fit(recipe, dataset, lambda _: False, most_parameters=result.parameters)
+    assert at_bound.epochs == 1
+
+
+def test_the_epoch_of_the_lowest_loss_is_kept_where_that_is_asked_for(recipe, dataset):
+    by_loss = trainables.fit(replace(recipe, keep_by="val_loss"), dataset, go_on)
+    lowest = min(by_loss.history, key=lambda record: record["val_loss"])
+    assert by_loss.kept_epoch == lowest["epoch"]
+    assert by_loss.val_loss == lowest["val_loss"]
 
 
 def test_another_seed_gives_other_numbers(result, recipe, dataset):

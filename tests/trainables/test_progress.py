@@ -41,6 +41,13 @@ def test_the_best_epoch_is_kept(scores, kept):
     assert follow(scores)[1].kept_epoch == kept
 
 
+def test_where_the_loss_counts_its_best_epoch_is_kept_and_waited_for():
+    scores = [(0.5, 1.0), (0.6, 2.0), (0.4, 0.1), (0.9, 0.5), (0.9, 0.1), (0.3, 0.2)]
+    reasons, progress = follow(scores, keep_by="val_loss", patience=2)
+    assert progress.kept_epoch == 5
+    assert reasons[-1] is None
+
+
 def test_patience_counts_epochs_since_the_kept_one():
     reasons, _ = follow([(0.5, 1), (0.6, 1), (0.5, 1), (0.5, 1), (0.5, 1)])
     assert reasons == [None, None, None, None, "early_stopping"]
