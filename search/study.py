@@ -25,6 +25,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 import spaces
 from reports import Status
 from search.known_trial import KnownTrial
+from search.learned_trials import LearnedTrials
 from search.recorded_trials import RecordedTrial
 from search.sampling import Ending, Proposer, Sampler, Seen, key_of
 from search.study_journal import JournalStudy, open_journal
@@ -34,9 +35,6 @@ from spaces.bridge import CONFIGURATION_ATTRIBUTE
 __all__ = ["Ending", "KnownTrial", "Study", "Suggestion", "trial_id_of", "trial_seed"]
 
 _STUDY_NAME = "search"
-
-_LEARNED_NAME = "learned"
-"""Study of the same journal that holds trials of other runs: they take no number of ours."""
 
 
 @dataclass
@@ -79,7 +77,7 @@ class Study:
         self._objectives = len(directions)
         opened = open_journal(journal)
         self._journal = JournalStudy(opened, _STUDY_NAME, directions)
-        self._learned = JournalStudy(opened, _LEARNED_NAME, directions)
+        self._learned = LearnedTrials(opened, directions)
         trials = self._journal.trials()
         seed += len(trials)
         self._sampler = Sampler(
@@ -91,16 +89,13 @@ class Study:
         self._seen = Seen(space, seed=seed)
         self._proposer = Proposer(space, self._sampler, self._seen)
         self._notes: set[str] = set()
-        self._sources: set[str] = set()
         self._waiting: deque[int] = deque()
         self._repeats: deque[int] = deque()
         self._repeated: Counter[int] = Counter()
         self._running: dict[int, _Running] = {}
         self._left: dict[int, _Running] = {}  # running when an earlier driver was killed
-        for frozen in self._learned.trials():
-            attributes, ending = frozen.user_attrs, self._learned.ending_of(frozen)
-            self._sources.add(attributes["source"])
-            self._take_in(attributes[CONFIGURATION_ATTRIBUTE], frozen.params, ending)
+        for configuration, params, ending in self._learned:
+            self._take_in(configuration, params, ending)
         for frozen in trials:
             self._resume(frozen)
 
@@ -120,7 +115,7 @@ class Study:
         for note, given in configurations:
             params, configuration = self._canonical(given)
             key = key_of(configuration)
-            if note in self._notes or key in self._seen:
+            if (note and note in self._notes) or key in self._seen:
                 continue
             number = self._add(TrialState.WAITING, params, configuration, origin, note=note)
             self._waiting.append(number)
@@ -138,17 +133,12 @@ class Study:
             SpaceError: One is not a configuration of the space.
         """
         for trial in known:
-            if trial.source in self._sources:
+            if trial.source in self._learned.sources:
                 continue
             params, configuration = self._canonical(trial.configuration)
             ending = trial.ending.checked(self._objectives)
-            self._learned.add_ended(
-                ending,
-                params,
-                self._sampler.distributions(params),
-                {CONFIGURATION_ATTRIBUTE: configuration, "source": trial.source},
-            )
-            self._sources.add(trial.source)
+            distributions = self._sampler.distributions(params)
+            self._learned.add(trial.source, configuration, params, distributions, ending)
             self._take_in(configuration, params, ending)
 
     def ask(self) -> Suggestion | None:

@@ -25,7 +25,7 @@ _RANDOM_FIRST = 10
 _MOST_BELOW = 25
 """Trials that count as good: a tenth of all, at most these, as in Optuna."""
 
-_SHOWN = 128
+_SHOWN = 256
 """Finished trials that one group is shown when its study is filled."""
 
 _SHOWN_RUNNING = 64

@@ -118,10 +118,7 @@ def _rungs(run: Run, book: TrialBook) -> Rungs | None:
         return None
     if not settings.aim.is_known_per_epoch:
         # What is behind in one figure can still be the best in another, or in one not yet known.
-        run.display.note(
-            f"no trial is stopped early: {', '.join(settings.aim.objectives)} is not one score that "
-            "each epoch tells"
-        )
+        run.display.note("no trial is stopped early: the objective is not one score per epoch")
         return None
     rungs = Rungs()
     recall(rungs, run.directory, book.records, book.interrupted, settings.aim)

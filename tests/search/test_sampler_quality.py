@@ -12,7 +12,7 @@ from sampler_contest import at_random, ours, plain, worse_by_chance
 
 from search.sampling import sampler as sampler_module
 
-SEEDS, TRIALS = 5, 100
+SEEDS, TRIALS = 4, 90
 FALSE_ALARMS = 0.01  # how often a sampler as good as plain TPE fails, were the seeds not fixed
 
 pytestmark = pytest.mark.timeout(900)

@@ -206,6 +206,14 @@ def test_what_was_enqueued_is_found_again_after_a_kill(tmp_path, killed_after):
     assert after.ask().note == ""
 
 
+def test_configurations_without_a_name_are_all_handed_out(tmp_path):
+    ours = of(finite(), tmp_path / "j")
+    ours.ask()
+    rest = [one for one in spaces.configurations(finite()) if one != loaded_configuration(ours, 0)]
+    ours.enqueue([("", one) for one in rest[:3]])
+    assert [ours.ask().configuration for _ in range(3)] == rest[:3]
+
+
 # --- repeats ---
 
 
@@ -270,6 +278,12 @@ def known(configuration, number=0, status=Status.COMPLETED, **figures):
     )
 
 
+def test_a_journal_without_learned_trials_holds_one_study(tmp_path):
+    of(finite(), tmp_path / "j").learn([])
+    storage = loaded(tmp_path / "j")._storage
+    assert optuna.get_all_study_names(storage) == ["search"]
+
+
 def test_learned_trials_are_known_and_neither_numbered_nor_handed_out(tmp_path):
     everything = list(spaces.configurations(finite()))
     learned = [known(one, i, values=(0.1 * i,)) for i, one in enumerate(everything[:5])]
@@ -293,7 +307,7 @@ def test_a_resumed_search_needs_the_other_runs_no_more(tmp_path):
     after = of(finite(), tmp_path / "j")
     after.learn(learned)  # known by their source: not twice
     assert [k.endings for k in after._sampler._by_number] == [[one.ending] for one in learned]
-    assert len(after._learned.trials()) == 3
+    assert len(list(after._learned)) == 3
     assert after.ask().configuration["kind"] == "b"
 
 
