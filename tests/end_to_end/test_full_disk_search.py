@@ -27,20 +27,37 @@ def fill(folder):
                 continue
 
 
-def test_a_disk_that_fills_up_in_mid_search(command, work, environment, images, small_disk):
+@pytest.fixture
+def begin(command, work, environment):
+    """Starts the program; what a failed test leaves running is ended."""
+    begun = []
+
+    def start(*words):
+        begun.append(
+            subprocess.Popen(
+                [command, *map(str, words)],
+                cwd=work,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def test_a_disk_that_fills_up_in_mid_search(begin, images, small_disk):
     disk = small_disk("48m")
     run = disk / "run"
     words = ("search", "experiment.yaml", "--data", images, "--output", run, *WORDS)
-    process = subprocess.Popen(
-        [command, *map(str, words)],
-        cwd=work,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = begin(*words)
     lines = run / "trials.jsonl"
-    end = time.monotonic() + 300
+    end = time.monotonic() + 400
     while not lines.exists() or not lines.read_bytes():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it took too long"
@@ -57,14 +74,9 @@ def test_a_disk_that_fills_up_in_mid_search(command, work, environment, images, 
     assert_nothing_is_torn(run)
 
     (disk / "filler").unlink()
-    done = subprocess.run(
-        [command, "search", "--resume", "--output", run],
-        cwd=work,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    resumed = begin("search", "--resume", "--output", run)
+    _, stderr = resumed.communicate(timeout=400)
+    assert resumed.returncode == 0, stderr
     names = [json.loads(line)["trial_id"] for line in lines.read_text().splitlines()]
     assert names[: len(before)] == before
     assert sorted(names) == [f"t{number:04d}" for number in range(TRIALS)]

@@ -47,28 +47,36 @@ def recorded(listed):
 def call(command, work, environment, s3, tmp_path):
     """Starts the program on a machine of its own: nothing but the images is shared."""
 
+    begun = []
+
     def start(machine, *words):
         cache = tmp_path / machine
         cache.mkdir(exist_ok=True)
         env = {**environment, **s3.environment, "NEUROSWEEP_CACHE": str(cache)}
-        return subprocess.Popen(
-            [command, *map(str, words)],
-            cwd=work,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+        begun.append(
+            subprocess.Popen(
+                [command, *map(str, words)],
+                cwd=work,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
         )
+        return begun[-1]
 
-    return start
+    yield start
+    for process in begun:  # what a failed test leaves running
+        process.kill()
+        process.communicate()
 
 
 def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
     uri, listed, read = place
     words = ("search", "experiment.yaml", "--data", images, "--output", uri, "--trials", TRIALS)
     first = call("lost", *words, *SMALL)
-    end = time.monotonic() + 300
+    end = time.monotonic() + 400
     while not recorded(listed):
         assert first.poll() is None, first.communicate()
         assert time.monotonic() < end, "it took too long"
