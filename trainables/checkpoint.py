@@ -181,7 +181,8 @@ def _check_origin(about: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
 
 def _epoch(record: Mapping[str, Any], place: int) -> EpochRecord:
     """One epoch's record, which must be number `place`."""
-    if set(record) != EpochRecord.__required_keys__ or record["epoch"] != place:
+    needed, allowed = EpochRecord.__required_keys__, EpochRecord.__annotations__.keys()
+    if not needed <= set(record) <= allowed or record["epoch"] != place:
         raise ValueError(f"epoch {place} of its history is not one")
     return cast(EpochRecord, dict(record))
 

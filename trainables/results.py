@@ -1,7 +1,5 @@
 """What training gives back: plain records without Keras objects, so that they can travel."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict

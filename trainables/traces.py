@@ -17,6 +17,7 @@ import keras
 
 from trainables.measure import Meter
 from trainables.recipe import Recipe, same_but_seed
+from trainables.sitting import variables_of
 
 __all__ = ["Traced", "again", "forget", "is_kept"]
 
@@ -54,8 +55,11 @@ def again(key: Key, fresh: Traced) -> Traced:
         _kept = (key, fresh)
         return fresh
     traced = _kept[1]
-    _copy(fresh.model.variables, traced.model.variables)
-    _copy(fresh.model.optimizer.variables, traced.model.optimizer.variables)
+    for values, variables in zip(
+        variables_of(fresh.model), variables_of(traced.model), strict=True
+    ):
+        for value, variable in zip(values, variables, strict=True):
+            variable.assign(value)
     return traced
 
 
@@ -68,8 +72,3 @@ def forget() -> None:
     """Let go of the kept model, before another one takes its memory."""
     global _kept  # noqa: PLW0603 - see `again`
     _kept = None
-
-
-def _copy(values: list[keras.Variable], variables: list[keras.Variable]) -> None:
-    for value, variable in zip(values, variables, strict=True):
-        variable.assign(value)
