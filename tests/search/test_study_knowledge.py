@@ -8,6 +8,7 @@ import pytest
 from doubles import loaded, plan, study
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 from small_spaces import finite, kinds
 
@@ -46,6 +47,26 @@ def test_what_optuna_draws_from_is_in_the_journal(tmp_path):
     params = spaces.optuna_params(suggestion.configuration, kinds())
     assert trial.params == params
     assert trial.distributions.keys() == params.keys()
+
+
+def test_no_call_reads_the_whole_history(tmp_path, monkeypatch):
+    ours = of(kinds(), tmp_path / "j")
+    ours.enqueue([("named", {"kind": "a", "common": 0.5, "own_a": 0.5})])
+
+    def refused(*_, **__):
+        pytest.fail("all trials were read")
+
+    monkeypatch.setattr(JournalStorage, "get_all_trials", refused)
+    for number in range(13):
+        assert ours.ask().number == number
+        ours.report(number, 1, 0.5)
+    for number in range(11):
+        ours.complete(number, [0.5])
+    ours.prune(11)
+    ours.fail(12, "out of memory")
+    ours.repeat(0)
+    assert ours.ask().repeat_of == 0
+    assert ours.ask().origin == "sampler"
 
 
 # --- figures that are no numbers ---
