@@ -87,6 +87,9 @@ def _reach(address: str | None, cpus: int | None) -> None:
             f"no Ray cluster answers at --address {address}: {error}; start one with "
             "`ray up cluster.yaml`, or leave --address out to use this machine"
         ) from None
+    except SystemExit:
+        # While it starts, Ray answers SIGTERM with sys.exit(15).
+        raise KeyboardInterrupt from None
 
 
 def _capacity() -> Capacity:

@@ -187,8 +187,8 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             display.note(printable(line))  # names of files come from others
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
-    # Ray takes SIGTERM for itself when it starts: it is taken back here.
-    with connected(request.address, run.path) as capacity, _sigterm_as_interrupt():
+    with connected(request.address, run.path) as capacity:
+        _take_sigterm()  # Ray takes it for itself when it starts
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_gpus(budget, experiment, resources["GPU"])
         with timed(run, display, "measure"):
@@ -262,13 +262,18 @@ def _end_early(run: RunDirectory, state: str) -> None:
 @contextlib.contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
     """Lets SIGTERM end a run as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = _take_sigterm()
     try:
         yield
     finally:
         # None stands for a handler that was not Python's, and cannot be set again from here.
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _take_sigterm() -> Any:
+    """Answers SIGTERM as Ctrl-C from now on; returns what answered it before."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGTERM, interrupt)

@@ -1,7 +1,12 @@
+import os
+import signal
+import sys
+from pathlib import Path
+
 import pytest
 
 from neurosweep.errors import NeurosweepError
-from search.cluster import Capacity, plan_workers
+from search.cluster import Capacity, connected, plan_workers
 from search.experiment import Resources
 
 
@@ -27,3 +32,16 @@ def test_workers_fill_what_is_scarce(resources, capacity, workers, each):
 def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
     with pytest.raises(NeurosweepError, match="needs 1 CPUs and 2 GPUs, the cluster has 8 and 1"):
         plan_workers(Resources(gpus_per_trial=2), Capacity(cpus=8, gpus=1))
+
+
+def test_a_sigterm_while_ray_starts_is_an_interrupt(tmp_path, monkeypatch):
+    import ray
+
+    before = Path.cwd()
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # What Ray's own handler does, which stands from the first line of ray.init.
+    monkeypatch.setattr(ray, "init", lambda **_: sys.exit(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt), connected(None, tmp_path):
+        pass
+    assert Path.cwd() == before
