@@ -10,7 +10,7 @@ from reports.figures.chart import Chart
 
 # Okabe and Ito's colours, as in the report.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
-WIDTH, HEIGHT, ROW = 520, 330, 18
+WIDTH, HEIGHT, ROW = 520, 342, 18
 
 
 def figure(measured: Measured) -> str:
