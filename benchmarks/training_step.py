@@ -2,7 +2,8 @@
 
 Plain: float32, Keras' own batch norm, `model.fit` on arrays already standardised in memory.
 Ours: what `trainables.fit` runs, from bytes in a memory map, with the fused batch norm and the
-precision named. Both on the same network, batch size, threads and optimiser.
+precision named. Both on the same network, batch size, threads and optimiser. The variant that a
+search would choose, by the short measurement it makes, is marked.
 
     python -m benchmarks.training_step [--image-size 96] [--threads 2] [--batch-size 32]
 """
@@ -143,6 +144,18 @@ def our_epoch(
     return lambda: model.fit(batches, verbose=0, shuffle=False)
 
 
+def label_of(precision: str, *, fused: bool) -> str:
+    return f"{precision}{' + fused' if fused else ''}"
+
+
+def measured_choice(image_size: int, threads: int) -> str:
+    from trainables import measure_precision
+
+    found = measure_precision(image_size=image_size, channels=1, threads=threads)
+    print(f"measured at {image_size} px, {threads} threads: {found['images_per_second']}")
+    return label_of(found["precision"], fused=found["fused_batch_norm"])
+
+
 def fastest(epochs: dict[str, Callable[[], object]]) -> Iterator[tuple[str, float]]:
     """Seconds of each one's fastest epoch, after a first one that traces; turn by turn."""
     times: dict[str, list[float]] = {name: [] for name in epochs}
@@ -167,6 +180,7 @@ def main() -> None:
     import keras
 
     keras.utils.set_random_seed(0)  # deterministic operations ask for one
+    chosen = measured_choice(options.image_size, options.threads)
     dataset = random_dataset(options.image_size, options.images)
     for name, network in NETWORKS.items():
         if options.only not in name:
@@ -174,15 +188,15 @@ def main() -> None:
         recipe = recipe_of(network, image_size=options.image_size, batch_size=options.batch_size)
         epochs = {"plain Keras": plain_epoch(recipe, dataset)}
         for precision, fused in VARIANTS:
-            label = f"{precision}{' + fused' if fused else ''}"
-            epochs[label] = our_epoch(
+            epochs[label_of(precision, fused=fused)] = our_epoch(
                 recipe, dataset, precision=precision, fused=fused, threads=options.threads
             )
         rates = {each: options.images / seconds for each, seconds in fastest(epochs)}
         print(name, flush=True)
         for each, rate in rates.items():
             ratio = rate / rates["plain Keras"]
-            print(f"  {each:24} {rate:8.1f} images/s   {ratio:5.2f} x", flush=True)
+            mark = "   <- what a search chooses" if each == chosen else ""
+            print(f"  {each:24} {rate:8.1f} images/s   {ratio:5.2f} x{mark}", flush=True)
 
 
 if __name__ == "__main__":
