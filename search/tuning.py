@@ -265,10 +265,11 @@ def _name(trial: Any) -> str:
 
 def _failure_of(trial: Any) -> dict[str, str]:
     """Why Tune gave a trial up: its worker's process or node is gone, or the worker raised."""
-    text = ""
-    if trial.error_file and Path(trial.error_file).exists():
-        text = Path(trial.error_file).read_text(errors="replace")
-    error = trial.get_pickled_error()
+    text = Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
+    error = None
+    if trial.pickled_error_file:
+        # Written by this very process a moment ago, into a folder of its own.
+        error = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     if isinstance(error, ray.exceptions.RayActorError):
         message = f"its worker's process or node is gone: {error}"
         return {"kind": WorkerLostError.__name__, "message": message}

@@ -27,6 +27,8 @@ def start(runtime) -> None:
 def fit(*, recipe, source: Path, report, epochs: int = 3) -> FitResult:
     """Waits at its second epoch for a file named as its seed, unless `free` is there."""
     note(source, str(recipe.seed))
+    if (source / "crash").exists():
+        raise ValueError(f"layer {recipe.seed} does not fit")
     for number in range(1, epochs + 1):
         if number == 2:
             wait_for(source, f"go-{recipe.seed}")
@@ -34,10 +36,6 @@ def fit(*, recipe, source: Path, report, epochs: int = 3) -> FitResult:
         if not report(epoch(number, accuracy)):
             break
     return result(number, accuracy)
-
-
-def fails(*, recipe, source: Path, report) -> FitResult:
-    raise ValueError(f"layer {recipe.seed} does not fit")
 
 
 def run(*, action: str, source: Path | None = None, report=None, **settings) -> object:
@@ -48,6 +46,8 @@ def run(*, action: str, source: Path | None = None, report=None, **settings) -> 
 def fine_tune(*, source: Path, report) -> int:
     """What a stage asks for: notes that it began, waits, returns how often it has begun."""
     begun = note(source, "stage")
+    if (source / "crash").exists():
+        raise ValueError(f"layer {begun} does not fit")
     wait_for(source, f"go-{begun}")
     return begun
 
@@ -63,6 +63,8 @@ def wait_for(folder: Path, name: str) -> None:
     while not (folder / name).exists() and not (folder / "free").exists():
         beat()
         time.sleep(0.02)
+        if (folder / "swell").exists():
+            _hold(folder, mib=10)
 
 
 def epoch(number: int, accuracy: float) -> EpochRecord:

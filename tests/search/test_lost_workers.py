@@ -1,0 +1,217 @@
+"""Real kills of children and workers on a real Ray, in mid-trial and in mid-stage."""
+
+import os
+import signal
+
+import pytest
+import ray
+from kills import CPU, LOCAL, Meanwhile, Trials, attempts, gone, wait_until
+
+from neurosweep.errors import CodeMismatchError, RepeatedFailureError, TrialError, WorkerLostError
+from reports import Status
+from search.limits import Limits
+from search.stages.context import StageWorkers
+from search.worker import WorkerSettings
+from trainables import Runtime
+
+pytestmark = pytest.mark.timeout(280)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local_ray():
+    ray.init(**LOCAL)
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.parametrize("what", ["child", "worker"])
+def test_a_trial_whose_process_is_killed_starts_again_under_its_own_name(tmp_path, what):
+    trials = Trials(tmp_path, 4)
+    seen = {}
+
+    def kill():
+        wait_until(lambda: trials.begun(0) and trials.begun(1))
+        wait_until(lambda: trials.epochs("t0000") == [1])
+        child, worker = trials.begun(0)[0]
+        os.kill(child if what == "child" else worker, signal.SIGKILL)
+        wait_until(lambda: gone(child))
+        # The other one goes on meanwhile, and so do those after it.
+        trials.let_go(1)
+        wait_until(lambda: "t0001" in trials.names())
+        wait_until(lambda: len(trials.begun(0)) == 2)
+        seen["recorded"] = trials.names()
+
+    with Meanwhile(kill, at_last=trials.let_all_go):
+        trials.search(workers=2)
+    assert "t0000" not in seen["recorded"]
+    assert trials.names() == ["t0000", "t0001", "t0002", "t0003"]
+    assert {record.status for record in trials.records()} == {Status.COMPLETED}
+    assert trials.states() == ["COMPLETE"] * 4
+    assert trials.epochs("t0000") == [1, 2, 3]
+    assert [len(trials.begun(number)) for number in range(4)] == [2, 1, 1, 1]
+    notes = [text for kind, text in trials.display.told if kind == "note"]
+    assert len(notes) == 1
+    assert notes[0].startswith("t0000 lost its worker and starts again (attempt 2 of 3)")
+
+
+def test_the_last_trial_of_a_search_is_not_lost_either(tmp_path):
+    trials = Trials(tmp_path, 1)
+
+    def kill():
+        wait_until(lambda: trials.begun(0))
+        os.kill(trials.begun(0)[0][1], signal.SIGKILL)
+        wait_until(lambda: len(trials.begun(0)) == 2)
+
+    with Meanwhile(kill, at_last=trials.let_all_go):
+        trials.search(workers=1)
+    assert [(record.trial_id, record.status) for record in trials.records()] == [
+        ("t0000", Status.COMPLETED)
+    ]
+
+
+def test_a_trial_that_is_killed_each_time_fails_after_three_attempts(tmp_path):
+    trials = Trials(tmp_path, 2)
+
+    def kill():
+        wait_until(lambda: trials.begun(1))
+        for attempt, who in enumerate((0, 1, 0)):
+            wait_until(lambda attempt=attempt: len(trials.begun(0)) == attempt + 1)
+            os.kill(trials.begun(0)[attempt][who], signal.SIGKILL)
+        wait_until(lambda: trials.names() == ["t0000"])
+
+    with Meanwhile(kill, at_last=trials.let_all_go):
+        trials.search(workers=2)
+    failed, completed = sorted(trials.records(), key=lambda record: record.trial_id)
+    assert (failed.status, failed.stop_reason) == (Status.FAILED, "WorkerLostError")
+    assert "in 3 of 3 attempts, the last time: the training process was killed" in str(failed.error)
+    assert completed.status == Status.COMPLETED
+    assert trials.states() == ["FAIL", "COMPLETE"]
+    assert len(trials.begun(0)) == 3
+
+
+def test_a_hung_trial_fails_at_once_and_its_worker_goes_on_with_a_fresh_child(tmp_path):
+    trials = Trials(tmp_path, 2, limits=Limits(silence=3.0))
+
+    def stop():
+        wait_until(lambda: trials.begun(0))
+        os.kill(trials.begun(0)[0][0], signal.SIGSTOP)
+        wait_until(lambda: trials.names() == ["t0000"])
+
+    with Meanwhile(stop, at_last=trials.let_all_go):
+        trials.search(workers=1)
+    hung, completed = trials.records()
+    assert (hung.trial_id, hung.stop_reason) == ("t0000", "HungError")
+    assert (completed.trial_id, completed.status) == ("t0001", Status.COMPLETED)
+    (first, worker), (second, same_worker) = trials.begun(0)[0], trials.begun(1)[0]
+    assert worker == same_worker
+    assert first != second
+    assert gone(first)
+
+
+def test_a_trial_over_its_share_of_memory_fails_and_the_search_goes_on(tmp_path):
+    trials = Trials(tmp_path, 2, limits=Limits(memory=200 * 2**20))
+
+    def swell():
+        wait_until(lambda: trials.begun(0))
+        (tmp_path / "swell").touch()
+        wait_until(lambda: trials.names() == ["t0000"])
+        (tmp_path / "swell").unlink()
+
+    with Meanwhile(swell, at_last=trials.let_all_go):
+        trials.search(workers=1)
+    over, completed = trials.records()
+    assert (over.status, over.stop_reason) == (Status.FAILED, "OutOfMemoryError")
+    assert "may hold 200 MiB of memory here, its training process held" in str(over.error)
+    assert completed.status == Status.COMPLETED
+    assert trials.states() == ["FAIL", "COMPLETE"]
+
+
+def test_ten_crashes_of_a_kind_end_the_search_with_what_they_said(tmp_path):
+    trials = Trials(tmp_path, 40)
+    (tmp_path / "crash").touch()
+    with pytest.raises(
+        RepeatedFailureError, match=r"10 trials in a row [\s\S]*ValueError: layer \d+ does"
+    ):
+        trials.search(workers=2)
+    assert trials.names() == [f"t{number:04d}" for number in range(10)]
+    assert "Traceback" in (trials.run.path / "trials" / "t0009" / "log.txt").read_text()
+
+
+def test_enough_trials_wait_for_places_to_make_a_cluster_grow_at_once(tmp_path):
+    trials = Trials(tmp_path, 8)
+    seen = {}
+
+    def look():
+        def groups():
+            states = [group["state"] for group in ray.util.placement_group_table().values()]
+            return states.count("CREATED"), states.count("PENDING")
+
+        wait_until(lambda: groups() == (2, 4))
+        wait_until(lambda: len(list(tmp_path.glob("*.pids"))) == 2)
+        seen["at once"] = groups()
+
+    with Meanwhile(look, at_last=trials.let_all_go):
+        trials.search(workers=6)
+    assert seen["at once"] == (2, 4)
+    assert trials.names() == [f"t{number:04d}" for number in range(8)]
+    assert trials.states() == ["COMPLETE"] * 8
+
+
+def test_a_worker_with_other_code_stops_the_search_before_its_first_trial(tmp_path):
+    trials = Trials(tmp_path, 20)
+    with pytest.raises(CodeMismatchError, match="must run the same version .* 0123456789abcdef"):
+        trials.search(workers=2, code="0123456789abcdef")
+    assert trials.records() == []
+    assert not list(tmp_path.glob("*.pids"))
+
+
+def stage_workers(**settings):
+    return StageWorkers(Runtime(threads=1), CPU, tasks="child_tasks", **settings)
+
+
+def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
+    def kill():
+        for attempt, who in enumerate((0, 1)):
+            wait_until(lambda attempt=attempt: len(attempts(tmp_path, "stage")) == attempt + 1)
+            os.kill(attempts(tmp_path, "stage")[attempt][who], signal.SIGKILL)
+
+    with (
+        stage_workers() as worker,
+        Meanwhile(kill, at_last=(tmp_path / "go-3").touch),
+    ):
+        assert worker.run("fine_tune", {"source": tmp_path}) == 3
+
+
+def test_a_stages_task_that_loses_every_worker_is_given_up(tmp_path):
+    def kill():
+        for attempt in range(3):
+            wait_until(lambda attempt=attempt: len(attempts(tmp_path, "stage")) == attempt + 1)
+            os.kill(attempts(tmp_path, "stage")[attempt][1], signal.SIGKILL)
+
+    with (
+        stage_workers() as worker,
+        Meanwhile(kill, at_last=(tmp_path / "free").touch),
+        pytest.raises(WorkerLostError, match="lost its worker 3 times, the last time: its process"),
+    ):
+        worker.run("fine_tune", {"source": tmp_path})
+    assert len(attempts(tmp_path, "stage")) == 3
+
+
+def test_a_stages_own_failure_is_not_tried_again(tmp_path):
+    (tmp_path / "crash").touch()
+    with (
+        stage_workers() as worker,
+        pytest.raises(TrialError, match="failed on its worker: ValueError: layer"),
+    ):
+        worker.run("fine_tune", {"source": tmp_path})
+    assert len(attempts(tmp_path, "stage")) == 1
+
+
+def test_a_stages_worker_with_other_code_is_refused(tmp_path, monkeypatch):
+    class Other(WorkerSettings):
+        def __init__(self, **settings):
+            super().__init__(**settings, code="0123456789abcdef")
+
+    monkeypatch.setattr("search.stages.context.WorkerSettings", Other)
+    with stage_workers() as worker, pytest.raises(CodeMismatchError, match="0123456789abcdef"):
+        worker.run("run", {"action": "pid"})
