@@ -24,7 +24,7 @@ def start(runtime) -> None:
         raise RuntimeError("99 threads cannot be")
 
 
-def fit(*, recipe, source: Path, report, epochs: int = 3) -> FitResult:
+def fit(*, recipe, source: Path, report, epochs: int = 3, **_: object) -> FitResult:
     """Waits at its second epoch for a file named as its seed, unless `free` is there."""
     note(source, str(recipe.seed))
     if (source / "crash").exists():

@@ -18,6 +18,7 @@ from reports import TrialRecord
 from search.budget import Budget
 from search.limits import Limits
 from search.run_directory import RunDirectory
+from search.stopping import StopRequest
 from search.study import Study, trial_seed
 from search.trial_book import TrialBook
 from search.tuning import run_trials
@@ -78,7 +79,8 @@ class Trials:
             ),
             workers=workers,
             resources=CPU,
-            scheduler="none",
+            rungs=None,
+            request=StopRequest(self.run.path),
         )
 
     def begun(self, number: int) -> list[tuple[int, int]]:
