@@ -75,7 +75,7 @@ def write_arrays(folder: Path, size: int) -> None:
     """The phantom images of the search, standardised in float32 and whole, for the others."""
     import scans
     from search.experiment import Data
-    from search.run_directory import RunDirectory
+    from search.runs.run_directory import RunDirectory
     from search.stages.prepare import prepare
 
     run = RunDirectory.create(folder / "prepared", {})

@@ -15,15 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search.assignment import Plan
-from search.budget import Budget
+from search.books.assignment import Plan
+from search.books.trial_book import TrialBook
+from search.budgets.budget import Budget
 from search.display import QuietDisplay
 from search.experiment_file import parse_experiment
-from search.run_directory import RunDirectory
-from search.schedule import Rungs
+from search.runs.run_directory import RunDirectory
+from search.scheduling.schedule import Rungs
 from search.simulation import Curves, SimulatedClock, SimulatedWorkers
-from search.study import Study
-from search.trial_book import TrialBook
+from search.studies.study import Study
 
 EXPERIMENT = """
 data: {image_size: 150}

@@ -40,7 +40,7 @@ def accuracies(way: str, folder: Path, options: Sequence[int]) -> dict[str, list
     import scans
     import trainables
     from search.experiment import Data
-    from search.run_directory import RunDirectory
+    from search.runs.run_directory import RunDirectory
     from search.stages.prepare import prepare
 
     seeds, epochs, threads = options

@@ -30,9 +30,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 import spaces
-from search.assignment import Plan
+from search.books.assignment import Plan
 from search.experiment_file import load_experiment
-from search.study import Study
+from search.studies.study import Study
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "brain_mri.yaml"

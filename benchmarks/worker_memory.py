@@ -1,8 +1,8 @@
 """Memory of one warm worker process over 200 short trials in a row, of changing configurations.
 
-The process is the one a search uses, told to train by `search.warm_child`; after each trial its
-resident memory is read. A least-squares line over the second half says how much a trial adds, when
-pools and caches have reached their size.
+The process is the one a search uses, told to train by `search.workers.warm_child`; after each trial
+its resident memory is read. A least-squares line over the second half says how much a trial adds,
+when pools and caches have reached their size.
 
     python -m benchmarks.worker_memory [--trials 200] [--csv FILE] [--svg docs/images/FILE.svg]
 """
@@ -23,10 +23,10 @@ import psutil
 import scans
 from benchmarks.training_step import NETWORKS, recipe_of
 from scans.phantom import write_phantom
-from search.child import CONTINUE
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.stages.prepare import prepare
-from search.warm_child import WarmChild
+from search.workers.child import CONTINUE
+from search.workers.warm_child import WarmChild
 from spaces import Value
 from trainables import Recipe, Runtime
 

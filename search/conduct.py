@@ -18,15 +18,15 @@ from reports.wording import printable
 from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
 from search import provenance
-from search.assignment import Plan
-from search.budget import Budget
-from search.cluster import connected, plan_workers
+from search.books.assignment import Plan
+from search.budgets.budget import Budget
 from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
 from search.mirror.restore import read_info
 from search.mirror.store import Store
-from search.output import RunUri
-from search.run_directory import RunDirectory, default_location, mirror_of, newest_run
+from search.runs.output import RunUri
+from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
+from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
 from search.stages.context import Run, StageWorkers, timed
 from search.stages.cross_validate import cross_validate
@@ -36,7 +36,7 @@ from search.stages.measure import choose_runtime
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.search import search
-from search.stopping import StopRequest
+from search.workers.cluster import connected, plan_workers
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import spaces
 from scans.phantom import PHANTOM_CLASSES
-from search.assignment import Plan
+from search.books.assignment import Plan
 from search.experiment import Experiment
 from search.stages.prepare import phantom_folder
 from trainables.backbone_weights import missing_weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from search.output import local_run
+from search.runs.output import local_run
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import reports
 from neurosweep.errors import DataError, UserError
-from search.output import local_run
 from search.quiet_start import load_tensorflow
+from search.runs.output import local_run
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 import reports
-from search.output import local_run
 from search.quiet_start import load_tensorflow
+from search.runs.output import local_run
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
-from search.output import parse_output
 from search.quiet_start import load_tensorflow
+from search.runs.output import parse_output
 
 if TYPE_CHECKING:
     from search.conduct import Request
@@ -113,7 +113,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
             f"{options.experiment}, and change single values with --set"
         )
     from search.conduct import resumed_experiment
-    from search.run_directory import newest_run
+    from search.runs.run_directory import newest_run
 
     path = options.output or newest_run(Path.cwd() / "runs")
     return resume_experiment(resumed_experiment(path), _overrides(options))

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     load_tensorflow()
     import spaces
     from scans.phantom import PHANTOM_CLASSES
-    from search.assignment import Plan
+    from search.books.assignment import Plan
     from search.experiment import Experiment
     from search.experiment_file import load_experiment
 

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _ask(status: RunStatus) -> str:
     """Asks, where there is still a search to end; returns what will happen."""
-    from search.stopping import StopRequest
+    from search.runs.stopping import StopRequest
 
     stage = status.standing.stage
     if stage in _AFTER_THE_SEARCH:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.budget import Amount
+from search.budgets.budget import Amount
 from search.display.standing import EndedTrial, Standing
 
 __all__ = ["best_text", "budget_text", "clock_text", "counts_text", "figure_text", "reasons_text"]

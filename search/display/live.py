@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.figures import clock_text
 from search.display.tally import Tally
 from search.display.view import draw

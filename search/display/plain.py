@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from rich.console import Console
 
 from reports import TrialRecord
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.figures import best_text, clock_text, figure_text
 from search.display.standing import EndedTrial, RunningTrial
 from search.display.tally import Tally

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from rich.console import Console
 
 from reports import TrialRecord
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.live import LiveDisplay
 from search.display.plain import PlainDisplay
 from search.display.protocol import Display, QuietDisplay

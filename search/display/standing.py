@@ -8,7 +8,7 @@ from typing import Any
 
 from reports import Status, TrialRecord
 from reports.wording import printable
-from search.budget import Amount
+from search.budgets.budget import Amount
 
 __all__ = ["STATUS_FILE", "EndedTrial", "RunningTrial", "Standing", "model_name"]
 

@@ -12,11 +12,11 @@ from typing import Self
 
 from neurosweep.errors import NeurosweepError
 from reports import TrialRecord
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.standing import STATUS_FILE
 from search.display.tally import Tally
 from search.display.ticking import ticking
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from trainables import EpochRecord
 
 __all__ = ["StatusFile"]

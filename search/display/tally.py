@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from reports import Stage, Status, TrialRecord
 from reports.wording import printable
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.protocol import QuietDisplay
 from search.display.standing import EndedTrial, RunningTrial, Standing, model_name
 from trainables import EpochRecord

@@ -16,11 +16,11 @@ from neurosweep.errors import RunDirectoryError
 from reports.files import read_typed
 from reports.records import parse_time
 from reports.wording import printable
-from search.budget import Amount, Budget
+from search.budgets.budget import Amount, Budget
 from search.display.standing import STATUS_FILE, RunningTrial, Standing
 from search.display.tally import Tally
 from search.following.holding import is_held
-from search.stopping import StopRequest
+from search.runs.stopping import StopRequest
 
 __all__ = ["GONE", "RunStatus", "read_status"]
 

@@ -9,12 +9,12 @@ from itertools import count
 
 import numpy as np
 
-from search.assignment import Assignment
+from search.books.assignment import Assignment
+from search.books.trial_book import Outcome, TrialBook, Weights
+from search.books.trial_records import best_epoch
 from search.objective import Aim
-from search.schedule import Rungs
+from search.scheduling.schedule import Rungs
 from search.simulation.curves import Curves, MadeCurve
-from search.trial_book import Outcome, TrialBook, Weights
-from search.trial_records import best_epoch
 
 __all__ = ["SimulatedClock", "SimulatedWorkers"]
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from neurosweep.errors import ExperimentError
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.sinks.in_background import BackgroundSink
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from neurosweep import errors
 from neurosweep.errors import CodeMismatchError, TrialError, WorkerLostError
 from reports import TrialRecord
 from reports.ranking import Ranking
-from search.assignment import Plan
-from search.budget import Budget
+from search.books.assignment import Plan
+from search.budgets.budget import Budget
 from search.display import Display
-from search.limits import Limits
-from search.run_directory import RunDirectory
-from search.warm_child import TASKS
-from search.worker import StageWorker, WorkerSettings
+from search.runs.run_directory import RunDirectory
+from search.workers.limits import Limits
+from search.workers.warm_child import TASKS
+from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime
 
 __all__ = ["Run", "StageWorkers", "timed"]
@@ -140,7 +140,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         return bool(ray.wait([self._ready], timeout=seconds)[0])
 
     def run(self, task: str, payload: dict[str, Any], *, seconds: float | None = None) -> Any:
-        """Runs a task of `search.tasks` and returns its result.
+        """Runs a task of `search.workers.tasks` and returns its result.
 
         Args:
             task: The task's name.

@@ -34,7 +34,7 @@ class Worker(Protocol):
         """Waits for a place."""
 
     def run(self, task: str, payload: dict[str, Any], *, seconds: float | None = None) -> Any:
-        """Runs a task of `search.tasks`."""
+        """Runs a task of `search.workers.tasks`."""
 
 
 Hire = Callable[[Run], AbstractContextManager[Worker]]

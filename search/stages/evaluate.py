@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 import scans
 from reports import Stage, TrialRecord
+from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
-from search.weights_kept import finalists_of, has_weights, load_weights, save_array
 from trainables import Evaluation, metrics
 
 __all__ = ["evaluate", "figures_of", "finalists", "true_labels"]

@@ -11,9 +11,9 @@ from typing import Any
 from neurosweep.errors import TrialError
 from reports import Stage, Status, TrialRecord
 from reports.ranking import Ranking
-from search.run_directory import RunDirectory
+from search.books.weights_kept import load_weights, save_array, save_weights
+from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
-from search.weights_kept import load_weights, save_array, save_weights
 from trainables import FineTune, FitResult, Recipe
 
 __all__ = ["fine_tune", "read_recipe", "winner_of"]

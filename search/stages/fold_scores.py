@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from neurosweep.errors import RunDirectoryError
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 
 __all__ = ["FoldScores"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import scans
 from neurosweep.errors import NeurosweepError
-from search.assignment import Plan
+from search.books.assignment import Plan
 from search.display import Display
 from search.experiment import Resources
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from trainables import Runtime
 from trainables.variant import Variant

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import scans
 from neurosweep.errors import DataError, ExperimentError, RunDirectoryError
 from search.experiment import Data, Experiment
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.stages.show_pairs import show_pairs
 
 __all__ = [

@@ -7,12 +7,12 @@ from typing import Any
 
 import reports
 from search import provenance
-from search.run_directory import RunDirectory
+from search.books.weights_kept import load_weights
+from search.runs.run_directory import RunDirectory
+from search.runs.storage_errors import storage_errors
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.prepare import recorded_division
-from search.storage_errors import storage_errors
-from search.weights_kept import load_weights
 
 __all__ = ["publish_tables", "publish_winner"]
 

@@ -7,18 +7,18 @@ from typing import Any
 import spaces
 from neurosweep.errors import ExperimentError, NoTrialSucceededError
 from reports import TrialRecord
-from search.control import countdown
-from search.past_epochs import recall
-from search.schedule import Rungs
+from search.books.past_epochs import recall
+from search.books.trial_book import TrialBook
+from search.books.trial_records import CountMissed
+from search.books.warm_start import read_warm_start
+from search.runs.stopping import StopRequest
+from search.scheduling.schedule import Rungs
+from search.scheduling.tuning import run_trials
 from search.stages.context import Run
 from search.stages.evaluate import true_labels
-from search.stopping import StopRequest
-from search.study import Study
-from search.trial_book import TrialBook
-from search.trial_records import CountMissed
-from search.tuning import run_trials
-from search.warm_start import read_warm_start
-from search.worker import WorkerSettings
+from search.studies.study import Study
+from search.workers.control import countdown
+from search.workers.worker import WorkerSettings
 from trainables import metrics
 
 __all__ = ["search"]

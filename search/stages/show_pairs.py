@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import scans
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 
 __all__ = ["show_pairs"]
 

@@ -73,7 +73,7 @@ def assert_nothing_runs_on(run):
         for process in psutil.process_iter(["cmdline", "environ"]):
             words = process.info["cmdline"] or []
             inherited = (process.info["environ"] or {}).get("PWD", "")
-            if "search.child" in words and inherited.startswith(str(run.parents[1])):
+            if "search.workers.child" in words and inherited.startswith(str(run.parents[1])):
                 found.append(process)
         return found
 

@@ -10,7 +10,7 @@ from doubles import Clock, epoch
 from rich.console import Console
 
 from reports import Origin, Stage, Status, TrialRecord
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.display.protocol import Display
 
 MODELS = ("VGG16", "InceptionResNetV2", "MobileNetV3Large", None)

@@ -13,12 +13,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from reports import TrialRecord
-from search.assignment import Plan
-from search.budget import Budget
+from search.books.assignment import Plan
+from search.books.trial_book import Outcome, TrialBook
+from search.budgets.budget import Budget
 from search.experiment_file import parse_experiment
-from search.run_directory import RunDirectory
-from search.study import Study
-from search.trial_book import Outcome, TrialBook
+from search.runs.run_directory import RunDirectory
+from search.studies.study import Study
 from trainables import EpochRecord
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")

@@ -15,14 +15,14 @@ import psutil
 from doubles import SpyDisplay, plan
 
 from reports import TrialRecord
-from search.budget import Budget
-from search.limits import Limits
-from search.run_directory import RunDirectory
-from search.stopping import StopRequest
-from search.study import Study, trial_seed
-from search.trial_book import TrialBook
-from search.tuning import run_trials
-from search.worker import WorkerSettings
+from search.books.trial_book import TrialBook
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
+from search.runs.stopping import StopRequest
+from search.scheduling.tuning import run_trials
+from search.studies.study import Study, trial_seed
+from search.workers.limits import Limits
+from search.workers.worker import WorkerSettings
 from trainables import Runtime
 
 CPU = {"CPU": 1.0, "GPU": 0.0}

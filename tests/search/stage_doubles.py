@@ -10,11 +10,11 @@ from doubles import CLASSES, Clock, SpyDisplay, plan
 
 import scans
 from reports import Origin, Stage, Status, TrialRecord
-from search.budget import Budget
-from search.run_directory import RunDirectory
+from search.books.weights_kept import save_weights
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
 from search.stages.context import Run
-from search.study import Suggestion
-from search.weights_kept import save_weights
+from search.studies.study import Suggestion
 from trainables import FineTune, Runtime
 
 EXPERIMENT = """

@@ -10,9 +10,9 @@ from optuna.storages.journal import JournalFileBackend
 
 import reports
 from reports import Origin, Status
-from search.budget import Budget
-from search.run_directory import RunDirectory
-from search.trial_book import Outcome
+from search.books.trial_book import Outcome
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
 
 SEVERAL = """
 families: {plain_cnn: {}}

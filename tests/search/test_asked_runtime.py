@@ -4,7 +4,7 @@ import pytest
 from doubles import SpyDisplay, plan
 
 import search.stages.measure as stage
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.stages.measure import choose_runtime
 from trainables import Runtime
 

@@ -3,7 +3,7 @@ from doubles import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.budget import Budget
+from search.budgets.budget import Budget
 
 
 def test_without_limits_only_trials_end_a_search():

@@ -17,9 +17,9 @@ from neurosweep.errors import (
     TimeLimitError,
     WorkerLostError,
 )
-from search.child import ALIVE, CONTINUE, _Pulse
-from search.limits import Limits
-from search.warm_child import WarmChild
+from search.workers.child import ALIVE, CONTINUE, _Pulse
+from search.workers.limits import Limits
+from search.workers.warm_child import WarmChild
 from trainables import Runtime, alive
 
 MIB = 2**20

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from neurosweep.errors import NeurosweepError
-from search.cluster import Capacity, connected, plan_workers
 from search.experiment import Resources
+from search.workers.cluster import Capacity, connected, plan_workers
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.code_hash import code_hash, explain_mismatch
+from search.workers.code_hash import code_hash, explain_mismatch
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from small_spaces import kinds
 
-from search.study import Study
+from search.studies.study import Study
 
 
 def free_port():

@@ -9,7 +9,7 @@ from doubles import Clock, epoch
 from rich.console import Console
 
 from reports import Stage, Status
-from search.budget import Amount, Budget
+from search.budgets.budget import Amount, Budget
 from search.display import (
     LiveDisplay,
     PlainDisplay,

@@ -39,7 +39,7 @@ def test_demo_is_embedded_with_random_weights_and_one_small_backbone():
 
 @pytest.mark.parametrize("name", ["brain_mri.yaml", "brain_mri_small.yaml"])
 def test_experiments_of_the_repository_declare_a_space(name):
-    from search.assignment import Plan
+    from search.books.assignment import Plan
 
     experiment = load_experiment(EXPERIMENTS / name)
     space = Plan(experiment=experiment, classes=("a", "b")).space()
@@ -100,7 +100,7 @@ def test_what_cannot_be_is_refused_by_name(text, message):
 
 def test_an_upside_down_range_is_refused_before_anything_runs():
     from neurosweep.errors import SpaceError
-    from search.assignment import Plan
+    from search.books.assignment import Plan
 
     experiment = parsed("families: {mini_resnet: {filters: {min: 64, max: 16}}}")
     with pytest.raises(SpaceError, match="filters"):
@@ -229,7 +229,7 @@ def test_a_home_folder_is_meant_as_one():
 
 
 def test_native_sizes_are_meant_where_no_size_is_said():
-    from search.assignment import Plan
+    from search.books.assignment import Plan
 
     text = "data: {image_size: 64}\nfamilies: {transfer: {backbones: [InceptionV3]}}"
     plan = Plan(experiment=parsed(text), classes=("a", "b"))

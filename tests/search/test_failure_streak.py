@@ -8,10 +8,10 @@ from doubles import book, completed
 
 from neurosweep.errors import RepeatedFailureError
 from reports import Origin, Stage, Status, TrialRecord
-from search.budget import Budget
-from search.failure_streak import FailureStreak
-from search.run_directory import RunDirectory
-from search.trial_book import Outcome
+from search.books.failure_streak import FailureStreak
+from search.books.trial_book import Outcome
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
 
 FAILED = TrialRecord(
     trial_id="t0000",

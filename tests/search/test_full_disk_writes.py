@@ -11,9 +11,9 @@ from rich.console import Console
 import reports
 from neurosweep.errors import NeurosweepError
 from reports.ranking import Ranking
-from search.run_directory import RunDirectory
+from search.books.weights_kept import WeightsKept, save_weights
+from search.runs.run_directory import RunDirectory
 from search.stages.publish import _replace_winner, publish_tables
-from search.weights_kept import WeightsKept, save_weights
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

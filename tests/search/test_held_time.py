@@ -1,7 +1,7 @@
 import pytest
 from doubles import Clock
 
-from search.held_time import HeldTime
+from search.budgets.held_time import HeldTime
 
 
 def test_seconds_of_all_workers_add_up_while_they_are_held():

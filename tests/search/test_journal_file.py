@@ -10,7 +10,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from neurosweep.errors import NeurosweepError
-from search.journal_file import JournalFile
+from search.studies.journal_file import JournalFile
 
 
 def test_optunas_own_reader_reads_it(tmp_path):

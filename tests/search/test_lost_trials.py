@@ -7,9 +7,9 @@ from doubles import Clock, book, completed, epoch, failed
 import reports
 from neurosweep.errors import WorkerLostError
 from reports import Status, TrialRecord
-from search.budget import Budget
-from search.run_directory import RunDirectory
-from search.trial_book import Outcome
+from search.books.trial_book import Outcome
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
 
 LOST = Outcome(failure={"kind": "WorkerLostError", "message": "killed from outside\nlast words"})
 

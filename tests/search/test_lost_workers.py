@@ -9,9 +9,9 @@ from kills import CPU, LOCAL, Meanwhile, Trials, attempts, gone, wait_until
 
 from neurosweep.errors import CodeMismatchError, RepeatedFailureError, TrialError, WorkerLostError
 from reports import Status
-from search.limits import Limits
 from search.stages.context import StageWorkers
-from search.worker import WorkerSettings
+from search.workers.limits import Limits
+from search.workers.worker import WorkerSettings
 from trainables import Runtime
 
 pytestmark = pytest.mark.timeout(280)

@@ -6,8 +6,8 @@ import psutil
 import pytest
 
 from search.experiment import Resources
-from search.limits import Limits
-from search.memory import machine_memory, memory_share, private_memory, readable
+from search.workers.limits import Limits
+from search.workers.memory import machine_memory, memory_share, private_memory, readable
 
 GIB = 2**30
 TOTAL = psutil.virtual_memory().total

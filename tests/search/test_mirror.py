@@ -14,13 +14,13 @@ from test_display import record
 import reports
 from neurosweep.errors import LeaseLostError, RunDirectoryError, StoreError
 from reports import Status
-from search import run_directory
 from search.mirror.lease import LEASE, Lease
 from search.mirror.mirror import Mirror
 from search.mirror.repeater import Repeater
 from search.mirror.restore import count_records
 from search.mirror.store import Store
-from search.run_directory import RunDirectory, mirror_of
+from search.runs import run_directory
+from search.runs.run_directory import RunDirectory, mirror_of
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@ from doubles import book, completed, epoch
 
 import reports
 from neurosweep.errors import RunDirectoryError
+from search.books.past_epochs import recall
 from search.objective import Aim
-from search.past_epochs import recall
-from search.run_directory import RunDirectory
-from search.schedule import Rungs
+from search.runs.run_directory import RunDirectory
+from search.scheduling.schedule import Rungs
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 import scans
 from neurosweep.errors import DataError
 from search.experiment import Data
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.stages.prepare import prepare, recorded_division
 
 

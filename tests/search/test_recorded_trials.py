@@ -6,8 +6,8 @@ from doubles import plan, study
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.recorded_trials import RecordedTrial
-from search.run_directory import cut_torn_line
+from search.runs.run_directory import cut_torn_line
+from search.studies.recorded_trials import RecordedTrial
 
 
 def trials(journal):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError
-from search.run_directory import RunDirectory, cut_torn_line, default_location, newest_run
+from search.runs.run_directory import RunDirectory, cut_torn_line, default_location, newest_run
 
 
 def test_a_run_is_made_read_and_resumed(tmp_path):

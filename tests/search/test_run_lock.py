@@ -11,13 +11,13 @@ import filelock
 import pytest
 
 from neurosweep.errors import RunDirectoryError
-from search.holder import Holder
-from search.run_directory import RunDirectory
+from search.runs.holder import Holder
+from search.runs.run_directory import RunDirectory
 
 HOLD = """
 import sys
 from pathlib import Path
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 run = RunDirectory.create(Path(sys.argv[1]), {"name": "held"})
 print("held", flush=True)
 sys.stdin.read()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from search.cli import main
-from search.output import RunUri, local_run, parse_output
+from search.runs.output import RunUri, local_run, parse_output
 
 
 def test_a_folder_is_a_path():

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.utils.util import flatten_dict
 
-from search.rung_scheduler import FirstCome, RungScheduler
-from search.schedule import Rungs
-from search.worker import FINAL, PROGRESS, SCORE
+from search.scheduling.rung_scheduler import FirstCome, RungScheduler
+from search.scheduling.schedule import Rungs
+from search.workers.worker import FINAL, PROGRESS, SCORE
 
 
 class SimpleNamespaceThatHashes(SimpleNamespace):

@@ -13,7 +13,7 @@ from doubles import epoch, plan
 from neurosweep.errors import ExperimentError
 from reports import Status
 from search.experiment_file import parse_experiment, resume_experiment
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from search.sinks import check_sinks, open_sinks
 from search.sinks import in_background as background
 from search.sinks.in_background import BackgroundSink

@@ -1,7 +1,7 @@
 from doubles import Clock
 
-import search.state_rhythm as state_rhythm
-from search.state_rhythm import StateRhythm
+import search.workers.state_rhythm as state_rhythm
+from search.workers.state_rhythm import StateRhythm
 
 
 class Run:

@@ -8,10 +8,10 @@ import pytest
 from doubles import Clock, book, completed, epoch
 
 import reports
-import search.states_kept as states_kept
+import search.books.states_kept as states_kept
 from neurosweep.errors import NeurosweepError, WorkerLostError
-from search.run_directory import RunDirectory
-from search.states_kept import StatesKept
+from search.books.states_kept import StatesKept
+from search.runs.run_directory import RunDirectory
 from trainables.checkpoint import TrainingState, made_for
 
 FACTS = {

@@ -12,14 +12,14 @@ from display_samples import budget_of, play, record
 from doubles import Clock, epoch
 
 from reports import Status
-from search.budget import Budget
+from search.budgets.budget import Budget
 from search.cli import main
 from search.display import StatusFile
 from search.following.drawing import draw_status
 from search.following.holding import is_held
 from search.following.run_status import GONE, read_status
-from search.run_directory import RunDirectory
-from search.stopping import StopRequest
+from search.runs.run_directory import RunDirectory
+from search.runs.stopping import StopRequest
 
 INFO = {
     "name": "brains",
@@ -127,9 +127,9 @@ def test_a_killed_driver_is_told_from_a_living_one(tmp_path, capsys):
     code = (
         "import os, signal\n"
         "from pathlib import Path\n"
-        "from search.budget import Budget\n"
+        "from search.budgets.budget import Budget\n"
         "from search.display import StatusFile\n"
-        "from search.run_directory import RunDirectory\n"
+        "from search.runs.run_directory import RunDirectory\n"
         f"run = RunDirectory.create(Path({str(path)!r}), {INFO!r})\n"
         "run.update(state='running')\n"
         "status = StatusFile(run, Budget(trials=4, seconds=None)).__enter__()\n"

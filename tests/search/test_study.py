@@ -4,8 +4,8 @@ from optuna.trial import TrialState
 
 import spaces
 from reports import Status
-from search.run_directory import cut_torn_line
-from search.study import Ending, trial_id_of, trial_seed
+from search.runs.run_directory import cut_torn_line
+from search.studies.study import Ending, trial_id_of, trial_seed
 
 
 def test_states_in_the_journal_tell_how_each_trial_ended(tmp_path):

@@ -15,7 +15,7 @@ from small_spaces import finite, kinds
 import spaces
 from neurosweep.errors import SpaceError
 from reports import Status
-from search.study import Ending, KnownTrial, Study
+from search.studies.study import Ending, KnownTrial, Study
 
 PAPERS = "data: {image_size: 150}\nfamilies: {mini_resnet: {}, plain_cnn: {}}"
 

@@ -15,7 +15,7 @@ from optuna.trial import TrialState, create_trial
 from small_spaces import kinds
 
 import spaces
-from search.study import Study
+from search.studies.study import Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
 from small_spaces import kinds
 
-from search.study import Study
+from search.studies.study import Study
 
 SPACE = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
 

@@ -6,12 +6,12 @@ from doubles import Clock, book, completed, epoch, failed
 
 import reports
 from reports import Status, TrialRecord
-from search.budget import Budget
+from search.books.trial_records import best_epoch
+from search.books.weights_kept import load_weights
+from search.budgets.budget import Budget
 from search.display.tally import Tally
 from search.objective import Aim
-from search.run_directory import RunDirectory
-from search.trial_records import best_epoch
-from search.weights_kept import load_weights
+from search.runs.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def interrupted(*_, **__):
 
 
 def test_a_record_written_but_not_told_is_told_on_resume(run, monkeypatch):
-    from search.study import Study
+    from search.studies.study import Study
 
     killed = book(run)
     name = killed.next_assignment().trial_id

@@ -9,12 +9,12 @@ import pytest
 import ray
 from ray import tune
 
-import search.tuning as tuning
+import search.scheduling.tuning as tuning
 from neurosweep.errors import NeurosweepError
-from search.schedule import Rungs
-from search.stopping import StopRequest
-from search.tuning import BookCallback, BookSearcher, run_trials
-from search.worker import FINAL, PROGRESS, SCORE
+from search.runs.stopping import StopRequest
+from search.scheduling.schedule import Rungs
+from search.scheduling.tuning import BookCallback, BookSearcher, run_trials
+from search.workers.worker import FINAL, PROGRESS, SCORE
 
 
 class Trainable(tune.Trainable):

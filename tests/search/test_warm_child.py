@@ -13,9 +13,9 @@ from PIL import Image
 
 import scans
 from neurosweep.errors import WorkerLostError
-from search.child import CONTINUE, STOP
-from search.study import Suggestion
-from search.warm_child import WarmChild
+from search.studies.study import Suggestion
+from search.workers.child import CONTINUE, STOP
+from search.workers.warm_child import WarmChild
 from trainables import FineTune, Runtime
 
 pytestmark = pytest.mark.timeout(240)

@@ -5,10 +5,10 @@ import pytest
 from doubles import book, completed, epoch, plan
 
 from neurosweep.errors import ExperimentError, RunDirectoryError
-from search.budget import Budget
-from search.run_directory import RunDirectory
-from search.study import Study
-from search.warm_start import read_warm_start
+from search.books.warm_start import read_warm_start
+from search.budgets.budget import Budget
+from search.runs.run_directory import RunDirectory
+from search.studies.study import Study
 
 TEXT = """
 families: {plain_cnn: {}}

@@ -9,8 +9,7 @@ from test_display import record
 from neurosweep.errors import RunDirectoryError
 from reports import Status
 from reports.ranking import Ranking
-from search.run_directory import RunDirectory
-from search.weights_kept import (
+from search.books.weights_kept import (
     Finalists,
     WeightsKept,
     finalists_of,
@@ -18,6 +17,7 @@ from search.weights_kept import (
     load_weights,
     save_weights,
 )
+from search.runs.run_directory import RunDirectory
 
 
 def test_weights_come_back_as_they_went_in(tmp_path):

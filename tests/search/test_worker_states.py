@@ -7,10 +7,10 @@ import pytest
 from doubles import epoch, plan
 from doubles import study as open_study
 
-import search.worker as worker_module
-from search.child import CONTINUE
-from search.tuning import _carried
-from search.worker import ANEW, FINAL, PROGRESS, SCORE, STATE, TrialWorker, WorkerSettings
+import search.workers.worker as worker_module
+from search.scheduling.tuning import _carried
+from search.workers.child import CONTINUE
+from search.workers.worker import ANEW, FINAL, PROGRESS, SCORE, STATE, TrialWorker, WorkerSettings
 from trainables import Runtime
 
 
@@ -98,7 +98,7 @@ def test_one_that_is_refused_twice_has_failed(begin):
 
 def test_tune_is_given_a_reference_in_place_of_a_state(monkeypatch):
     put = SimpleNamespace(put=lambda array: ("a reference to", array.tobytes()))
-    monkeypatch.setattr("search.tuning.ray", put)
+    monkeypatch.setattr("search.scheduling.tuning.ray", put)
     assert _carried({"trial_id": "a", "state": None}) == {"trial_id": "a"}
     carried = _carried({"trial_id": "a", "state": b"kept"})
     assert carried == {"trial_id": "a", "state": [("a reference to", b"kept")]}

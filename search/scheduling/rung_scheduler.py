@@ -7,9 +7,9 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from search.schedule import Rungs
-from search.trial_book import TrialBook
-from search.worker import FINAL, PROGRESS, SCORE
+from search.books.trial_book import TrialBook
+from search.scheduling.schedule import Rungs
+from search.workers.worker import FINAL, PROGRESS, SCORE
 
 __all__ = ["FirstCome", "RungScheduler"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend
 
-from search.lines import append_whole
-from search.storage_errors import storage_errors
+from search.runs.lines import append_whole
+from search.runs.storage_errors import storage_errors
 
 __all__ = ["JournalFile"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import Origin, Stage, Status, TrialRecord
-from search.assignment import Assignment
+from search.books.assignment import Assignment
 from search.objective import Aim
-from search.suggestion import trial_id_of
+from search.studies.suggestion import trial_id_of
 from trainables import EpochRecord
 
 __all__ = ["CountMissed", "RecordMaker", "RunningTrial", "best_epoch", "figures_of", "first_line"]

@@ -24,11 +24,11 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from neurosweep.errors import CodeMismatchError, WorkerLostError
-from search.rung_scheduler import FirstCome, RungScheduler
-from search.schedule import Rungs
-from search.stopping import StopRequest
-from search.trial_book import Outcome, TrialBook
-from search.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
+from search.books.trial_book import Outcome, TrialBook
+from search.runs.stopping import StopRequest
+from search.scheduling.rung_scheduler import FirstCome, RungScheduler
+from search.scheduling.schedule import Rungs
+from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from search.held_time import HeldTime
+from search.budgets.held_time import HeldTime
 
 __all__ = ["Amount", "Budget", "Limit"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import spaces
 from search.experiment import Experiment
-from search.study import Suggestion, trial_seed
+from search.studies.study import Suggestion, trial_seed
 from spaces import Task
 from trainables import Recipe
 from trainables.backbone_weights import check_weights

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution
 
 import spaces
 from search.sampling import Ending
-from search.study_journal import Journal, JournalStudy
+from search.studies.study_journal import Journal, JournalStudy
 from spaces.bridge import CONFIGURATION_ATTRIBUTE
 
 __all__ = ["LearnedTrials"]

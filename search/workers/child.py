@@ -1,10 +1,10 @@
 """The process that runs TensorFlow: started by a worker, warm from one trial to the next.
 
-It knows no Ray. Its parent sends the name of a task of `search.tasks` with its payload; it answers
-with an epoch's record after each epoch, now and then with its state before it, waiting for a word
-whether to go on, and at the end with the result or the failure. In between it says now and then
-that it is alive: from the loop over batches, so that an operation that hangs falls silent. It ends
-with its parent.
+It knows no Ray. Its parent sends the name of a task of `search.workers.tasks` with its payload; it
+answers with an epoch's record after each epoch, now and then with its state before it, waiting for
+a word whether to go on, and at the end with the result or the failure. In between it says now and
+then that it is alive: from the loop over batches, so that an operation that hangs falls silent. It
+ends with its parent.
 """
 
 from __future__ import annotations

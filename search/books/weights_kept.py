@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurosweep.errors import RunDirectoryError
 from reports import TrialRecord
 from reports.ranking import Ranking
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 
 __all__ = [
     "Finalists",

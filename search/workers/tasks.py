@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import scans
 import trainables
-from search.state_rhythm import KEEP_SECONDS, StateRhythm
+from search.workers.state_rhythm import KEEP_SECONDS, StateRhythm
 from trainables import EpochRecord, Evaluation, FitResult, Recipe, Runtime
 
 __all__ = [

@@ -24,10 +24,10 @@ from neurosweep.errors import (
     TrialError,
     WorkerLostError,
 )
-from search.child import ALIVE, DROP
-from search.child_process import LOG, memory_of, spawn, why_ended
-from search.limits import Limits
-from search.memory import readable
+from search.workers.child import ALIVE, DROP
+from search.workers.child_process import LOG, memory_of, spawn, why_ended
+from search.workers.limits import Limits
+from search.workers.memory import readable
 
 __all__ = ["TASKS", "Message", "WarmChild"]
 
@@ -36,7 +36,7 @@ Message = tuple[str, Any]
 
 _UNDER_WAY = ("epoch", "state")  # what a task says before its last word
 
-TASKS = "search.tasks"
+TASKS = "search.workers.tasks"
 """The module of what a child can do."""
 
 _START_LIMIT = 300.0  # seconds for importing TensorFlow on a machine that is busy
@@ -108,7 +108,7 @@ class WarmChild:
         return message
 
     def answer(self, word: str) -> None:
-        """Answers an epoch's record with a word of `search.child`."""
+        """Answers an epoch's record with a word of `search.workers.child`."""
         self._send(word)
 
     def drop(self) -> None:

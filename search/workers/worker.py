@@ -17,13 +17,13 @@ from ray import tune
 
 import scans
 from neurosweep.errors import StateError, TrialError
-from search.child import CONTINUE, STOP
-from search.code_hash import code_hash, explain_mismatch
-from search.control import RemoteCountdown
-from search.limits import Limits
-from search.memory import machine_memory, memory_share
-from search.state_rhythm import KEEP_SECONDS
-from search.warm_child import TASKS, WarmChild
+from search.workers.child import CONTINUE, STOP
+from search.workers.code_hash import code_hash, explain_mismatch
+from search.workers.control import RemoteCountdown
+from search.workers.limits import Limits
+from search.workers.memory import machine_memory, memory_share
+from search.workers.state_rhythm import KEEP_SECONDS
+from search.workers.warm_child import TASKS, WarmChild
 from trainables import EpochRecord, Recipe, Runtime
 
 __all__ = [
@@ -223,7 +223,7 @@ class StageWorker:
         self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
 
     def run(self, task: str, payload: dict[str, Any], seconds: float | None = None) -> Any:
-        """Runs a task of `search.tasks` to its end and returns its message.
+        """Runs a task of `search.workers.tasks` to its end and returns its message.
 
         Args:
             task: The task's name.

@@ -12,10 +12,10 @@ import spaces
 from neurosweep.errors import ExperimentError, SpaceError
 from reports import Stage, Status, TrialRecord
 from reports.ranking import Ranking
-from search.assignment import Plan
-from search.known_trial import KnownTrial
+from search.books.assignment import Plan
+from search.books.trial_records import figures_of
 from search.objective import Aim
-from search.trial_records import figures_of
+from search.studies.known_trial import KnownTrial
 
 __all__ = ["WarmStart", "read_warm_start"]
 

@@ -13,7 +13,7 @@ import psutil
 
 import search
 from neurosweep.errors import CrashedError, OutOfMemoryError, TrialError, WorkerLostError
-from search.memory import private_memory, readable
+from search.workers.memory import private_memory, readable
 
 __all__ = ["LOG", "memory_of", "spawn", "why_ended"]
 
@@ -26,8 +26,8 @@ _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, s
 
 
 def spawn(connection: Connection, folder: Path, tasks: str) -> subprocess.Popen[bytes]:
-    """Starts `search.child` with its end of the connection and a folder for what it writes."""
-    command = [sys.executable, "-P", "-m", "search.child", str(connection.fileno()), tasks]
+    """Starts `search.workers.child` with its end of the connection and a folder to write into."""
+    command = [sys.executable, "-P", "-m", "search.workers.child", str(connection.fileno()), tasks]
     with (folder / LOG).open("wb") as log:
         return subprocess.Popen(
             command,

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from reports import TrialRecord
 from reports.epochs import read_epochs
 from search.objective import Aim
-from search.recorded_trials import RecordedTrial
-from search.run_directory import RunDirectory
-from search.schedule import Rungs
-from search.suggestion import number_of
+from search.runs.run_directory import RunDirectory
+from search.scheduling.schedule import Rungs
+from search.studies.recorded_trials import RecordedTrial
+from search.studies.suggestion import number_of
 
 __all__ = ["recall", "recorded_trial"]
 

@@ -14,8 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from reports import Status
-from search.journal_file import JournalFile
 from search.sampling import Ending
+from search.studies.journal_file import JournalFile
 
 __all__ = ["Journal", "JournalStudy", "open_journal"]
 

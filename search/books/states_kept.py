@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosweep.errors import StateError, WorkerLostError
-from search.run_directory import RunDirectory
+from search.runs.run_directory import RunDirectory
 from trainables import EpochRecord, Recipe
 from trainables.checkpoint import LARGEST_STATE, made_for, read_history
 

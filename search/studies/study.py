@@ -24,12 +24,12 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 import spaces
 from reports import Status
-from search.known_trial import KnownTrial
-from search.learned_trials import LearnedTrials
-from search.recorded_trials import RecordedTrial
 from search.sampling import Ending, Proposer, Sampler, Seen, key_of
-from search.study_journal import JournalStudy, open_journal
-from search.suggestion import Suggestion, suggestion_of, trial_id_of, trial_seed
+from search.studies.known_trial import KnownTrial
+from search.studies.learned_trials import LearnedTrials
+from search.studies.recorded_trials import RecordedTrial
+from search.studies.study_journal import JournalStudy, open_journal
+from search.studies.suggestion import Suggestion, suggestion_of, trial_id_of, trial_seed
 from spaces.bridge import CONFIGURATION_ATTRIBUTE
 
 __all__ = ["Ending", "KnownTrial", "Study", "Suggestion", "trial_id_of", "trial_seed"]

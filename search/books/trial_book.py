@@ -20,17 +20,23 @@ from numpy.typing import NDArray
 from neurosweep.errors import InfeasibleError, WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
 from reports.ranking import Ranking
-from search.assignment import Assignment, Plan
-from search.budget import Budget
+from search.books.assignment import Assignment, Plan
+from search.books.failure_streak import FailureStreak
+from search.books.past_epochs import recorded_trial
+from search.books.states_kept import StatesKept
+from search.books.trial_records import (
+    CountMissed,
+    RecordMaker,
+    RunningTrial,
+    figures_of,
+    first_line,
+)
+from search.books.weights_kept import WeightsKept
+from search.budgets.budget import Budget
 from search.display import Display
-from search.failure_streak import FailureStreak
-from search.past_epochs import recorded_trial
-from search.run_directory import RunDirectory
-from search.states_kept import StatesKept
-from search.study import Ending, Study, Suggestion
-from search.suggestion import number_of
-from search.trial_records import CountMissed, RecordMaker, RunningTrial, figures_of, first_line
-from search.weights_kept import WeightsKept
+from search.runs.run_directory import RunDirectory
+from search.studies.study import Ending, Study, Suggestion
+from search.studies.suggestion import number_of
 from trainables import EpochRecord
 
 __all__ = ["Countdown", "Outcome", "TrialBook", "Weights"]

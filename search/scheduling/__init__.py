@@ -1,0 +1,1 @@
+"""Ray Tune behind our books: who is placed next, and who is stopped early."""
