@@ -198,8 +198,13 @@ class Mirror:
             return None
 
 
+_NEVER = ("state.npz",)  # large, and written about once a minute for each running trial
+
+
 def _is_ours(path: Path) -> bool:
-    """Whether it is part of the run: not hidden, half written, or a running trial's checkpoint."""
+    """Whether it is part of the run: not hidden, half written, or a running trial's state."""
     return not (
-        path.name.startswith((".", "checkpoint")) or path.name.endswith((".partial", ".lock"))
+        path.name.startswith(".")
+        or path.name in _NEVER
+        or path.name.endswith((".partial", ".lock"))
     )
