@@ -20,6 +20,7 @@ from search.budgets.budget import Amount, Budget
 from search.display.standing import STATUS_FILE, RunningTrial, Standing
 from search.display.tally import Tally
 from search.following.holding import is_held
+from search.runs.holder import Holder
 from search.runs.stopping import StopRequest
 
 __all__ = ["GONE", "RunStatus", "read_status"]
@@ -161,8 +162,10 @@ def _state_without_driver(written: str) -> str:
 
 def _holder(path: Path) -> str | None:
     try:
-        return printable((path / ".holder").read_text("utf-8").strip())
+        text = (path / ".holder").read_text("utf-8").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise RunDirectoryError(f"{path / '.holder'} could not be read: {error}") from None
+    holder = Holder.parse(text)
+    return printable(text if holder is None else str(holder))

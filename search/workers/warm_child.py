@@ -103,7 +103,7 @@ class WarmChild:
         except TrialError:
             self.close()
             raise
-        if message[0] != "epoch":
+        if message[0] not in _UNDER_WAY:
             self._busy = False
         return message
 

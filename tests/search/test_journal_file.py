@@ -16,7 +16,7 @@ from search.studies.journal_file import JournalFile
 def test_optunas_own_reader_reads_it(tmp_path):
     of = study(tmp_path / "journal")
     suggestion = of.ask()
-    of.complete(suggestion.number, 0.5)
+    of.complete(suggestion.number, [0.5])
     read = optuna.load_study(
         study_name="search", storage=JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
     )

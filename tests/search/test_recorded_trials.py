@@ -6,8 +6,10 @@ from doubles import plan, study
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from reports import Status
 from search.runs.run_directory import cut_torn_line
 from search.studies.recorded_trials import RecordedTrial
+from search.studies.study import Ending
 
 
 def trials(journal):
@@ -38,7 +40,7 @@ def whole(tmp_path):
         if number % 2:
             of.prune(number)
         else:
-            of.complete(number, 0.2 * number)
+            of.complete(number, [0.2 * number])
         recorded.append(
             RecordedTrial(
                 number=number,
@@ -47,7 +49,11 @@ def whole(tmp_path):
                 read_scores=lambda n=number: {1: 0.1 * n, 2: 0.2 * n},
             )
         )
-        outcomes[number] = ("pruned", None) if number % 2 else ("completed", 0.2 * number)
+        outcomes[number] = (
+            Ending(status=Status.PRUNED)
+            if number % 2
+            else Ending(status=Status.COMPLETED, values=(0.2 * number,))
+        )
     return journal, recorded, outcomes
 
 

@@ -77,7 +77,6 @@ def test_a_killed_trial_goes_on_after_the_last_epoch_whose_state_was_kept(run):
     again = after.next_assignment()
     assert (again.trial_id, again.recipe) == (killed.trial_id, killed.recipe)
     assert again.state == state_of(killed.recipe, EPOCHS[:2])
-    assert again.to_dict()["score"] == 0.6
     assert lines(run, again.trial_id) == EPOCHS[:2]
     assert notes(after) == [f"{again.trial_id} goes on after epoch 2"]
     for number in (3, 4, 5):
@@ -146,7 +145,7 @@ def test_a_damaged_state_is_told_and_the_trial_starts_anew(run, damage):
     damage(run.path / "trials" / name / "state.npz")
     after = resumed(run)
     again = after.next_assignment()
-    assert (again.trial_id, again.state, again.score) == (name, None, 0.0)
+    assert (again.trial_id, again.state) == (name, None)
     assert lines(run, name) == []
     (note,) = notes(after)
     assert note.startswith(f"{name} starts anew: A kept state is read as it was written")

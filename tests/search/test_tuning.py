@@ -149,7 +149,7 @@ def test_what_the_books_raise_comes_out_as_it_was_and_ends_the_search(
 def test_what_tune_gives_up_is_handed_out_to_another_tune(monkeypatch):
     book, given_up = Book(), []
 
-    def tune(callback, searcher, worker, scheduler):
+    def tune(callback, searcher, worker, scheduler, watch):
         while book.given < 2:
             searcher.suggest("any")
         if not given_up:

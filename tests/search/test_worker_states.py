@@ -17,7 +17,7 @@ from trainables import Runtime
 class Child:
     """Says what it was told to say; remembers what it was given."""
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         self.words, self.begun, self.answers = [], [], []
 
     def begin(self, task, payload):
@@ -39,6 +39,7 @@ def _no_ray(monkeypatch):
     direct = SimpleNamespace(put=lambda thing: thing, get=lambda thing: thing)
     monkeypatch.setattr(worker_module, "ray", direct)
     monkeypatch.setattr(worker_module, "WarmChild", Child)
+    monkeypatch.setattr(worker_module, "_this_node", dict)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def begin(tmp_path):
     recipe = of.recipe(open_study(tmp_path / "journal", of=of).ask())
 
     def make(**more):
-        assignment = {"trial_id": "t0000", "recipe": recipe.to_dict(), "seconds_left": None, **more}
+        assignment = {"trial_id": "t0000", "recipe": recipe.to_dict(), **more}
         worker = TrialWorker.__new__(TrialWorker)
         worker.setup(
             {"assignment": assignment}, WorkerSettings(source=None, runtime=Runtime(threads=1))
@@ -62,18 +63,18 @@ def test_a_state_goes_with_the_epoch_it_belongs_to_and_once(begin):
     child.words = [("state", b"after one"), ("epoch", epoch(1, 0.5)), ("epoch", epoch(2, 0.4))]
     first, second = worker.step(), worker.step()
     assert first[STATE][0].tobytes() == b"after one"
-    assert (first["epoch"]["epoch"], first[PROGRESS]) == (1, 20)
+    assert (first["epoch"]["epoch"], first[PROGRESS]) == (1, 1)
     assert STATE not in second
     assert ANEW not in second
     assert child.answers == [CONTINUE]
     assert child.begun[0][1]["state"] is None
 
 
-def test_a_trial_goes_on_from_its_state_with_the_best_score_of_the_epochs_before(begin):
-    state = [np.frombuffer(b"kept", np.uint8)]
-    worker, child = begin(state=state, score=0.8)
+def test_a_trial_goes_on_from_its_state(begin):
+    worker, child = begin(state=[np.frombuffer(b"kept", np.uint8)])
     child.words = [("epoch", epoch(3, 0.6))]
-    assert worker.step()[SCORE] == 0.8
+    assert (result := worker.step())[SCORE] == 0.6
+    assert result[PROGRESS] == 3
     assert child.begun[0][1]["state"] == b"kept"
 
 
@@ -82,7 +83,7 @@ def refused():
 
 
 def test_a_state_that_the_child_refuses_is_told_and_the_trial_starts_anew(begin):
-    worker, child = begin(state=[np.frombuffer(b"kept", np.uint8)], score=0.8)
+    worker, child = begin(state=[np.frombuffer(b"kept", np.uint8)])
     child.words = [refused(), ("epoch", epoch(1, 0.3)), ("epoch", epoch(2, 0.4))]
     first, second = worker.step(), worker.step()
     assert (first[SCORE], first[ANEW]) == (0.3, "it is damaged")
