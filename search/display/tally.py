@@ -127,7 +127,8 @@ class Tally(QuietDisplay):
             self._counts[record.status] += 1
             self._reasons[record.status][printable(record.stop_reason or "not said")] += 1
         self._ended.append(ended)
-        self._best = better(self._best, ended)
+        if record.feasible is not False:
+            self._best = better(self._best, ended)
 
 
 def better(best: EndedTrial | None, trial: EndedTrial) -> EndedTrial | None:

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Self, TextIO, cast
 
@@ -122,7 +123,7 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{path} holds a run already; continue it with --resume, or name another --output"
             )
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not _is_free(path):
             raise RunDirectoryError(
                 f"{path} exists and is not an empty folder; name another --output"
             )
@@ -134,7 +135,7 @@ class RunDirectory:
                     "--output"
                 )
             with storage_errors(path):
-                (path / "trials").mkdir(parents=True)
+                (path / "trials").mkdir(parents=True, exist_ok=True)
             held.callback(RunLock(path).release)
             mirror = None
             if store is not None and lease is not None:
@@ -302,6 +303,18 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}: use the version of neurosweep named in its run.yaml"
         )
     return dict(info)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a folder is empty, but for what a driver leaves that is killed before run.yaml."""
+    if not path.is_dir():
+        return False
+    return all(
+        entry.name in (".lock", ".holder")
+        or fnmatch(entry.name, "run.yaml.*.partial")
+        or (entry.name == "trials" and entry.is_dir() and not any(entry.iterdir()))
+        for entry in path.iterdir()
+    )
 
 
 def _lease(store: Store, undo: contextlib.ExitStack) -> Lease:

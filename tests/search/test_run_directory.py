@@ -38,6 +38,20 @@ def test_an_empty_folder_may_become_a_run(tmp_path):
         assert run.path == tmp_path
 
 
+def test_what_a_driver_left_that_was_killed_before_its_run_yaml_may_become_a_run(tmp_path):
+    (tmp_path / "trials").mkdir()
+    for name in (".lock", ".holder", "run.yaml.12ab34cd.partial"):
+        (tmp_path / name).write_text("")
+    with RunDirectory.create(tmp_path, {}) as run:
+        assert run.info["state"] == "preparing"
+
+
+def test_a_folder_whose_trials_hold_something_is_left_alone(tmp_path):
+    (tmp_path / "trials" / "t0000").mkdir(parents=True)
+    with pytest.raises(RunDirectoryError, match="not an empty folder"):
+        RunDirectory.create(tmp_path, {})
+
+
 def test_what_is_no_run_cannot_be_resumed(tmp_path):
     with pytest.raises(RunDirectoryError, match="is not a run directory: it has no run.yaml"):
         RunDirectory.reopen(tmp_path)
