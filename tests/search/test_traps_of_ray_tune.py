@@ -101,7 +101,8 @@ def fit(handler_after_ray, tmp_path, monkeypatch):
     def run(*given, callbacks=(), **settings):
         searcher, heard = Given(*given), Heard()
         tuner = tune.Tuner(
-            tune.with_resources(Trial, {"CPU": 1}),
+            # One place in all: the second trial can only get the first one's actor, or its place.
+            tune.with_resources(Trial, {"CPU": LOCAL["num_cpus"]}),
             tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, **settings),
             run_config=tune.RunConfig(
                 name="traps",
