@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from search.books.assignment import Plan
+from search.books.rungs import Rungs
 from search.books.trial_book import TrialBook
 from search.budgets.budget import Budget
 from search.display import QuietDisplay
 from search.experiment_file import parse_experiment
 from search.runs.run_directory import RunDirectory
-from search.scheduling.schedule import Rungs
 from search.simulation import Curves, SimulatedClock, SimulatedWorkers
 from search.studies.study import Study
 

@@ -105,8 +105,10 @@ def _measured(record: TrialRecord, run: Run) -> dict[str, Any]:
     known = {field.name: getattr(record, field.name) for field in fields(TrialRecord)}
     finalist = run.evaluation.of(record.trial_id) if run.evaluation else None
     folded = run.cross_validation.of(record.trial_id) if run.cross_validation else None
-    # The latency of a finalist, measured alone on its worker, takes the place of a trial's own.
-    known |= _test_figures(finalist)
+    tested = _test_figures(finalist)
+    if record.latency_ms is not None:
+        tested.pop("latency_ms", None)  # constraints and Pareto front rest on the trial's own
+    known |= tested
     return known | _interval(record, run.validation_images) | _fold_figures(folded)
 
 

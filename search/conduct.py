@@ -14,6 +14,7 @@ from rich.console import Console
 
 import reports
 from neurosweep.errors import DataError, ExperimentError, NeurosweepError, RunDirectoryError
+from reports.ranking import Ranking
 from reports.wording import printable
 from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
@@ -88,7 +89,7 @@ def conduct(request: Request) -> Path:
         try:
             _stages(request, directory, budget, display)
         except KeyboardInterrupt:
-            _end_early(directory, "interrupted")
+            _end_early(directory, budget, "interrupted")
             with contextlib.suppress(NeurosweepError):  # a full disk does not make it a failure
                 display.note(
                     f"interrupted; what was finished is in {directory.path}/leaderboard.parquet, "
@@ -97,7 +98,7 @@ def conduct(request: Request) -> Path:
                 )
             raise
         except BaseException:
-            _end_early(directory, "failed")
+            _end_early(directory, budget, "failed")
             raise
     return directory.path
 
@@ -105,9 +106,11 @@ def conduct(request: Request) -> Path:
 @contextlib.contextmanager
 def _told(request: Request, run: RunDirectory, budget: Budget) -> Iterator[Display]:
     """All that is told of a run: whoever looks on, the log, other shells, and the sinks."""
-    shown = display_for(quiet=request.quiet, budget=budget)
-    with run.log() as log, StatusFile(run, budget) as status:
-        ours = SeveralDisplays(shown, PlainDisplay(Console(file=log, width=200), budget), status)
+    ranking = Ranking(request.experiment.search.aim.objectives)
+    shown = display_for(quiet=request.quiet, budget=budget, ranking=ranking)
+    with run.log() as log, StatusFile(run, budget, ranking) as status:
+        logged = PlainDisplay(Console(file=log, width=200), budget, ranking=ranking)
+        ours = SeveralDisplays(shown, logged, status)
         with open_sinks(request.experiment.search.sinks, run, ours.note) as sinks:
             yield SeveralDisplays(ours, *sinks)
 
@@ -211,7 +214,8 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             searched = search(under_way)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
         _finish(replace(under_way, records=[*searched, *tuned]))
-    run.update(state="finished", ended=datetime.now(UTC).isoformat(timespec="seconds"))
+    ended, held = datetime.now(UTC).isoformat(timespec="seconds"), budget.held.seconds
+    run.update(state="finished", ended=ended, held_seconds=round(held, 1))
     publish_tables(run)
 
 
@@ -252,10 +256,10 @@ def _say_what_random_means(plan: Plan, display: Display) -> None:
         display.note("backbones have RANDOM weights, as asked: their figures show nothing")
 
 
-def _end_early(run: RunDirectory, state: str) -> None:
+def _end_early(run: RunDirectory, budget: Budget, state: str) -> None:
     """Leaves a partial leaderboard behind; what ended the run matters more than this does."""
     with contextlib.suppress(Exception):
-        run.update(state=state)
+        run.update(state=state, held_seconds=round(budget.held.seconds, 1))
         publish_tables(run)
 
 

@@ -40,7 +40,8 @@ def describe(experiment: Experiment) -> str:
         f"space        {len(spaces.describe(space))} hyperparameters; `neurosweep spaces` "
         "lists them",
         f"trials       {_trials(experiment)}",
-        f"first trials {', '.join(name for name, _ in papers) or 'from the sampler'}",
+        f"aim          {_aim(experiment)}",
+        f"first trials {_first(experiment, [name for name, _ in papers])}",
         f"weights      {_weights(plan)}",
         f"folds        {_folds(experiment)}",
         f"final        {_final(experiment)}",
@@ -100,7 +101,19 @@ def _trials(experiment: Experiment) -> str:
     return (
         f"{count}, up to {experiment.epochs} epochs each; sampler {settings.sampler}, "
         f"scheduler {settings.scheduler}, seed {settings.seed}"
+        + (f"; each that completes {settings.repeats} times" if settings.repeats > 1 else "")
     )
+
+
+def _aim(experiment: Experiment) -> str:
+    aim = experiment.search.aim
+    bounds = [str(one) for one in aim.constraints]
+    return ", ".join(aim.objectives) + (f"; with {', '.join(bounds)}" if bounds else "")
+
+
+def _first(experiment: Experiment, papers: list[str]) -> str:
+    runs = ", ".join(path.name for path in experiment.search.warm_start)
+    return ", ".join([*papers, *([f"the best of {runs}"] if runs else [])]) or "from the sampler"
 
 
 def _weights(plan: Plan) -> str:
@@ -123,6 +136,9 @@ def _final(experiment: Experiment) -> str:
 
 
 def _time(experiment: Experiment) -> str:
-    budget = experiment.search.time_budget
+    settings = experiment.search
+    limits = [] if settings.time_budget is None else [f"{settings.time_budget / 60:.0f} minutes"]
+    for hours, of in ((settings.worker_hours, "workers"), (settings.gpu_hours, "GPUs")):
+        limits += [] if hours is None else [f"{hours:g} hours of {of}"]
     known = "known once one epoch of each family was measured, which a dry run does not do"
-    return known if budget is None else f"at most {budget / 60:.0f} minutes in all"
+    return f"at most {', '.join(limits)} in all" if limits else known

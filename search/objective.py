@@ -86,11 +86,6 @@ class Aim:
         return tuple(_direction(name) for name in self.objectives)
 
     @property
-    def has_several(self) -> bool:
-        """Whether there is a Pareto front instead of one best."""
-        return len(self.objectives) > 1
-
-    @property
     def is_known_per_epoch(self) -> bool:
         """Whether each epoch tells how a trial stands: then it can be stopped early."""
         return self.objectives in (("val_accuracy",), ("val_loss",))

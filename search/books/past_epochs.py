@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from reports import TrialRecord
 from reports.epochs import read_epochs
+from search.books.rungs import Rungs
 from search.objective import Aim
 from search.runs.run_directory import RunDirectory
-from search.scheduling.schedule import Rungs
 from search.studies.recorded_trials import RecordedTrial
 from search.studies.suggestion import number_of
 

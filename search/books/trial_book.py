@@ -8,34 +8,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import InfeasibleError, WorkerLostError
-from reports import Origin, Stage, Status, TrialRecord
+from reports import Origin, Stage, TrialRecord
+from reports.epochs import read_epochs
 from reports.ranking import Ranking
 from search.books.assignment import Assignment, Plan
 from search.books.failure_streak import FailureStreak
 from search.books.past_epochs import recorded_trial
 from search.books.states_kept import StatesKept
+from search.books.teaching import Teacher
 from search.books.trial_records import (
     CountMissed,
     RecordMaker,
     RunningTrial,
-    figures_of,
     first_line,
 )
 from search.books.weights_kept import WeightsKept
 from search.budgets.budget import Budget
 from search.display import Display
 from search.runs.run_directory import RunDirectory
-from search.studies.study import Ending, Study, Suggestion
+from search.studies.study import Study, Suggestion
 from search.studies.suggestion import number_of
 from trainables import EpochRecord
 
@@ -103,10 +104,12 @@ class TrialBook:
         self._display = display
         self._aim = plan.experiment.search.aim
         self._maker = RecordMaker(facts, self._aim, count_missed)
+        self._teacher = Teacher(study, self._aim, repeats=plan.experiment.search.repeats)
         self.records: list[TrialRecord] = []
         self._running: dict[str, RunningTrial] = {}
         self._again: deque[Suggestion] = deque()
         self._lost: Counter[str] = Counter()
+        self._held: defaultdict[str, float] = defaultdict(float)  # seconds, of all attempts
         self._streak = FailureStreak(run.path)
         self._kept = WeightsKept(
             run, plan.experiment.final.finalists, Ranking(self._aim.objectives)
@@ -122,12 +125,45 @@ class TrialBook:
         self._display.resumed(self.records)
         self._states.drop_of(record.trial_id for record in self.records)
         self._study.restore(recorded_trial(self._run, r, self._aim) for r in self.records)
-        self._study.close_recorded({number_of(r.trial_id): self._ending(r) for r in self.records})
+        self._study.close_recorded(
+            {number_of(r.trial_id): self._teacher.ending_of(r) for r in self.records}
+        )
         self._again.extend(self._study.interrupted())
         self._streak.resume(self.records)
         for record in self.records:
-            self._budget.held.take_over(record.held_seconds or record.seconds)
-            self._ask_for_repeats(record)
+            self._teacher.ask_for_repeats(record)
+        self._budget.held.take_over(self._held_before())
+
+    def _held_before(self) -> float:
+        """Seconds that earlier sittings held workers for.
+
+        A sitting that ended in order has said so; of one that was killed, what its trials tell.
+        """
+        ended = sum(record.held_seconds or record.seconds for record in self.records)
+        running = sum(self._left_running(one).seconds for one in self._again)
+        return max(float(self._run.info.get("held_seconds", 0.0)), ended + running)
+
+    def _left_running(self, suggestion: Suggestion) -> RunningTrial:
+        """A trial that is to start again, with the epochs it had."""
+        recipe = self._plan.recipe(suggestion)
+        running = RunningTrial(Assignment(suggestion=suggestion, recipe=recipe))
+        path = self._run.path / "trials" / running.trial_id / "epochs.jsonl"
+        epochs = read_epochs(path) if path.exists() else ()
+        running.epochs += [cast("EpochRecord", asdict(epoch)) for epoch in epochs]
+        return running
+
+    def close_waiting(self) -> None:
+        """Records the trials that were to start again and for which no budget is left."""
+        while self._again:
+            running = self._left_running(self._again.popleft())
+            told = "the budget ended before it could start again"
+            if running.epochs:
+                running.stop_detail = told
+                record = self._maker.pruned(running, reason="budget")
+            else:
+                failure = {"kind": WorkerLostError.__name__, "message": told}
+                record = self._maker.failed(running, failure)
+            self._close(record, running)
 
     def follow(self, countdown: Countdown | None) -> None:
         """Keeps a countdown up to date with the budget from now on; None lets go of it."""
@@ -152,15 +188,18 @@ class TrialBook:
 
     @property
     def running_trials(self) -> list[str]:
-        """The names of those trials, in the order in which they were handed out."""
+        """The names of the running trials, in the order in which they were handed out."""
         return list(self._running)
 
     @property
     def exhausted(self) -> bool:
         """Whether no further trial may start."""
-        started = len(self.records) + self.running
+        return not self._allows_another(len(self.records) + self.running)
+
+    def _allows_another(self, started: int) -> bool:
+        """Whether the budget has enough for one more trial: at least for its first epoch."""
         needs = median(self._first_epochs) if self._first_epochs else 0.0
-        return not self._budget.allows_another_trial(started, needs=needs)
+        return self._budget.allows_another_trial(started, needs=needs)
 
     def next_assignment(self) -> Assignment | None:
         """Hands out the next trial; an interrupted one first, under its own number.
@@ -182,6 +221,7 @@ class TrialBook:
         self._running[trial_id] = RunningTrial(assignment)
         self._run.trial(trial_id)
         self._display.started(trial_id, suggestion.configuration, suggestion.note)
+        self._kept.forget(trial_id)
         self._begin_after(trial_id, found.epochs)
         if found.damage is not None:
             self._display.note(f"{trial_id} starts anew: {found.damage}")
@@ -243,6 +283,10 @@ class TrialBook:
             self._study.report(running.number, epoch["epoch"], figure)
         self._display.epoch(running.trial_id, epoch, self._plan.experiment.epochs, where)
 
+    def may_be_stopped(self, trial_id: str) -> bool:
+        """Whether the scheduler may stop a trial: a repeat counts for its mean, however it does."""
+        return self._running[trial_id].assignment.suggestion.origin != Origin.REPEAT
+
     def note_stop(self, trial_id: str, reason: str) -> None:
         """Notes in words why the scheduler stops a running trial, for its record."""
         self._running[trial_id].stop_detail = reason
@@ -260,22 +304,27 @@ class TrialBook:
             RepeatedFailureError: if it was one failure of a kind too many, after it was recorded.
         """
         running = self._running[trial_id]
-        held = self._budget.held.release(trial_id)
+        self._held[trial_id] += self._budget.held.release(trial_id)
         try:
             record = self._how_it_ended(running, outcome)
         except WorkerLostError as error:
             if self._hand_out_again(running, str(error)):
                 return None
             record = self._lost_for_good(running, str(error))
-        record = replace(record, held_seconds=round(held, 3))
-        self._write(record, running)
+        record = replace(record, held_seconds=round(self._held[trial_id], 3))
         del self._running[trial_id]
-        self._kept.tidy(record)
-        self._states.drop(trial_id)
-        self._tell(record, running)
+        self._close(record, running)
         self._tell_time()
         self._streak.note(record)
         return record
+
+    def _close(self, record: TrialRecord, running: RunningTrial) -> None:
+        """Makes a record count, and tells of it."""
+        self._write(record, running)
+        self._kept.tidy(record)
+        self._states.drop(record.trial_id)
+        self._teacher.tell(record)
+        self._display.ended(record)
 
     def _how_it_ended(self, running: RunningTrial, outcome: Outcome | None) -> TrialRecord:
         """The record of an end; raises WorkerLostError where it was none of the trial's own."""
@@ -299,7 +348,7 @@ class TrialBook:
         """Puts a trial that lost its worker before all others, if it may have another attempt."""
         trial_id = running.trial_id
         self._lost[trial_id] += 1
-        if self._lost[trial_id] >= _ATTEMPTS or not self._has_time():
+        if self._lost[trial_id] >= _ATTEMPTS or not self._allows_another(0):
             return False
         del self._running[trial_id]
         self._again.append(running.assignment.suggestion)
@@ -308,10 +357,6 @@ class TrialBook:
             f"{_ATTEMPTS}): {first_line(reason)}"
         )
         return True
-
-    def _has_time(self) -> bool:
-        """Whether the budget has anything left but trials: a lost one has its place already."""
-        return self._budget.allows_another_trial(0)
 
     def _lost_for_good(self, running: RunningTrial, reason: str) -> TrialRecord:
         times = self._lost[running.trial_id]
@@ -339,40 +384,6 @@ class TrialBook:
             recipe = replace(recipe, stop_epoch=record.epochs)
         self._run.count(record, recipe=recipe.to_dict())
         self.records.append(record)
-
-    def _tell(self, record: TrialRecord, running: RunningTrial) -> None:
-        ending = self._ending(record)
-        if ending.status == Status.COMPLETED:
-            self._study.complete(running.number, ending.values, violations=ending.violations)
-        elif ending.status == Status.PRUNED:
-            self._study.prune(running.number, violations=ending.violations)
-        else:
-            self._study.fail(running.number, ending.reason)
-        self._ask_for_repeats(record)
-        self._display.ended(record)
-
-    def _ending(self, record: TrialRecord) -> Ending:
-        """How a record ended, as the study is told."""
-        figures = figures_of(record)
-        completed = record.status == Status.COMPLETED
-        values = self._aim.values(figures) if completed else []
-        if values is None:
-            reason = f"it completed without {', '.join(sorted(self._aim.needs))}"
-            return Ending(status=Status.FAILED, reason=reason)
-        return Ending(
-            status=record.status,
-            values=tuple(values),
-            violations=tuple(self._aim.violations(figures)),
-            reason=record.error or "",
-        )
-
-    def _ask_for_repeats(self, record: TrialRecord) -> None:
-        """Has a configuration that completed trained again, with other seeds, where asked for."""
-        if record.status == Status.COMPLETED and record.origin != Origin.REPEAT:
-            number = number_of(record.trial_id)
-            due = self._plan.experiment.search.repeats - 1 - self._study.repeats_of(number)
-            for _ in range(due):
-                self._study.repeat(number)
 
     def _tell_time(self) -> None:
         if self._countdown is not None:

@@ -17,7 +17,15 @@ from search.objective import Aim
 from search.studies.suggestion import trial_id_of
 from trainables import EpochRecord
 
-__all__ = ["CountMissed", "RecordMaker", "RunningTrial", "best_epoch", "figures_of", "first_line"]
+__all__ = [
+    "CountMissed",
+    "RecordMaker",
+    "RunningTrial",
+    "best_epoch",
+    "figures_of",
+    "first_line",
+    "judged",
+]
 
 CountMissed = Callable[[NDArray[np.float32]], int]
 """Counts missed positives in validation probabilities (images, classes)."""
@@ -93,6 +101,15 @@ def figures_of(record: TrialRecord) -> dict[str, float | None]:
     }
 
 
+def judged(record: TrialRecord, aim: Aim) -> TrialRecord:
+    """The record with its verdict on the constraints, where there are any."""
+    if not aim.constraints:
+        return record
+    broken = aim.broken(figures_of(record))
+    detail = "; ".join(broken) or None
+    return replace(record, feasible=not broken, stop_detail=record.stop_detail or detail)
+
+
 class RecordMaker:
     """Turns what a trial came to into its record."""
 
@@ -117,7 +134,7 @@ class RecordMaker:
             name: result.get(name)
             for name in ("val_accuracy", "val_loss", "epochs", "kept_epoch", "seconds")
         }
-        return self._judged(
+        return judged(
             self._record(
                 trial,
                 status=Status.COMPLETED,
@@ -126,16 +143,17 @@ class RecordMaker:
                 latency_ms=result.get("latency_ms"),
                 val_missed_positives=self._missed(result["validation_probabilities"]),
                 **figures,
-            )
+            ),
+            self._aim,
         )
 
-    def pruned(self, trial: RunningTrial) -> TrialRecord:
-        """A trial that the scheduler stopped."""
+    def pruned(self, trial: RunningTrial, *, reason: str = "scheduler") -> TrialRecord:
+        """A trial that was stopped after some epochs, by the scheduler unless it is said."""
         kept = best_epoch(trial.epochs, self._aim)
         return self._record(
             trial,
             status=Status.PRUNED,
-            stop_reason="scheduler",
+            stop_reason=reason,
             stop_detail=trial.stop_detail,
             val_accuracy=kept["val_accuracy"],
             val_loss=kept["val_loss"],
@@ -146,7 +164,7 @@ class RecordMaker:
 
     def infeasible(self, trial: RunningTrial, parameters: int) -> TrialRecord:
         """A trial whose model was too large to be trained at all."""
-        return self._judged(
+        return judged(
             self._record(
                 trial,
                 status=Status.PRUNED,
@@ -154,7 +172,8 @@ class RecordMaker:
                 parameters=parameters,
                 epochs=0,
                 seconds=0.0,
-            )
+            ),
+            self._aim,
         )
 
     def failed(self, trial: RunningTrial, failure: Mapping[str, Any]) -> TrialRecord:
@@ -168,14 +187,6 @@ class RecordMaker:
             seconds=trial.seconds,
             error=first_line(f"{kind}: {message}"),
         )
-
-    def _judged(self, record: TrialRecord) -> TrialRecord:
-        """The record with its verdict on the constraints, where there are any."""
-        if not self._aim.constraints:
-            return record
-        broken = self._aim.broken(figures_of(record))
-        detail = "; ".join(broken) or None
-        return replace(record, feasible=not broken, stop_detail=record.stop_detail or detail)
 
     def _missed(self, probabilities: NDArray[np.float32]) -> int | None:
         return None if self._count_missed is None else self._count_missed(probabilities)

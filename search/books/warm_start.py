@@ -22,6 +22,9 @@ __all__ = ["WarmStart", "read_warm_start"]
 _SAME = ("data.image_size", "data.color", "training.epochs")
 """What has to be equal for scores to be comparable and configurations to mean the same."""
 
+_DIVISION = ("data.validation", "data.folds", "data.leaks", "search.seed")
+"""What decides which images validate: where it differs, scores are near each other, not equal."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WarmStart:
@@ -67,7 +70,7 @@ def read_warm_start(runs: Iterable[Path], plan: Plan, space: Any, *, fingerprint
                 "search the families and ranges that it searched."
             )
         usable += [(f"{run.name}/{record.trial_id}", record) for record in fitting]
-        told.append(_told(run.name, len(searched), fitting, fingerprint))
+        told.append(_told(run, plan, len(searched), fitting, fingerprint))
     return WarmStart(
         known=tuple(_known(source, record, aim) for source, record in usable),
         best=_best(usable, aim),
@@ -78,13 +81,17 @@ def read_warm_start(runs: Iterable[Path], plan: Plan, space: Any, *, fingerprint
 def _check_same(run: reports.Run, plan: Plan) -> None:
     earlier, ours = run.info.get("experiment", {}), plan.experiment.model_dump(mode="json")
     for key in _SAME:
-        section, name = key.split(".")
-        theirs, own = earlier.get(section, {}).get(name), ours[section].get(name)
+        theirs, own = _at(earlier, key), _at(ours, key)
         if theirs != own:
             raise ExperimentError(
                 f"a warm start takes runs with the same {', '.join(_SAME)}; {run.path} has {key} "
                 f"{theirs}, this experiment {own}. Set it to the same, or leave the run out."
             )
+
+
+def _at(experiment: Mapping[str, Any], key: str) -> object:
+    section, name = key.split(".")
+    return experiment.get(section, {}).get(name)
 
 
 def _fits(record: TrialRecord, space: Any) -> bool:
@@ -95,11 +102,18 @@ def _fits(record: TrialRecord, space: Any) -> bool:
     return True
 
 
-def _told(name: str, searched: int, fitting: list[TrialRecord], fingerprint: str) -> str:
+def _told(
+    run: reports.Run, plan: Plan, searched: int, fitting: list[TrialRecord], fingerprint: str
+) -> str:
     others = searched - len(fitting)
     left_out = f", {others} are of another space or lack a figure" if others else ""
-    data = "" if fitting[0].data_fingerprint == fingerprint else "; it searched OTHER DATA"
-    return f"learned from {len(fitting)} trials of {name}{left_out}{data}"
+    earlier, ours = run.info.get("experiment", {}), plan.experiment.model_dump(mode="json")
+    data = ""
+    if fitting[0].data_fingerprint != fingerprint:
+        data = "; it searched OTHER DATA"
+    elif any(_at(earlier, key) != _at(ours, key) for key in _DIVISION):
+        data = "; other images validated there"
+    return f"learned from {len(fitting)} trials of {run.name}{left_out}{data}"
 
 
 def _ending(record: TrialRecord, aim: Aim) -> tuple[float, ...] | None:

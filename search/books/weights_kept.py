@@ -133,6 +133,10 @@ class WeightsKept:
             if (trials / record.trial_id / "weights.npz").exists():
                 self._kept.add(record.trial_id)
 
+    def forget(self, trial_id: str) -> None:
+        """Drops what a driver left of a trial that was killed before its record counted."""
+        self._run.remove(f"trials/{trial_id}/weights.npz")
+
     def consider(self, record: TrialRecord, fetch: Callable[[], Weights]) -> None:
         """Saves a new record's weights if it will be a finalist."""
         if self._finalists.would_hold(record):

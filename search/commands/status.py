@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurosweep.errors import UserError
+from search.runs.output import local_run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ _WIDTH_OF_A_FILE = 200  # signs a line may have where no terminal limits it
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run directory")
+    parser.add_argument("run", type=local_run, metavar="RUN", help="the run directory")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument(
         "--watch",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError
+from search.runs.output import local_run
 
 if TYPE_CHECKING:
     from search.following.run_status import RunStatus
@@ -23,7 +24,7 @@ _BETWEEN_LOOKS = 0.5  # seconds
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run directory")
+    parser.add_argument("run", type=local_run, metavar="RUN", help="the run directory")
     parser.add_argument(
         "--wait",
         metavar="10m",

@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from reports.ranking import Ranking
 from search.budgets.budget import Budget
 from search.display.figures import clock_text
 from search.display.tally import Tally
@@ -19,9 +20,9 @@ __all__ = ["LiveDisplay"]
 class LiveDisplay(Tally):
     """Prints stages and notes; keeps a table of the search below them while it runs."""
 
-    def __init__(self, console: Console, budget: Budget) -> None:
+    def __init__(self, console: Console, budget: Budget, *, ranking: Ranking | None = None) -> None:
         """Draws on `console`."""
-        super().__init__(budget)
+        super().__init__(budget, ranking=ranking)
         self._console = console
 
     def stage(self, name: str, detail: str = "") -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from rich.console import Console
 
 from reports import TrialRecord
+from reports.ranking import Ranking
 from search.budgets.budget import Budget
 from search.display.figures import best_text, clock_text, figure_text
 from search.display.standing import EndedTrial, RunningTrial
@@ -27,10 +28,14 @@ class PlainDisplay(Tally):
     """One line per stage and per ended trial; in a long silence one on what runs."""
 
     def __init__(
-        self, console: Console, budget: Budget, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        budget: Budget,
+        clock: Callable[[], float] = time.monotonic,
+        ranking: Ranking | None = None,
     ) -> None:
         """Prints on `console`; the rest is as for `Tally`."""
-        super().__init__(budget, clock)
+        super().__init__(budget, clock, ranking)
         self._console = console
         self._last_line = clock()
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from rich.console import Console
 
 from reports import TrialRecord
+from reports.ranking import Ranking
 from search.budgets.budget import Budget
 from search.display.live import LiveDisplay
 from search.display.plain import PlainDisplay
@@ -68,9 +69,17 @@ class SeveralDisplays:
             display.ended(record)
 
 
-def display_for(*, quiet: bool, budget: Budget, console: Console | None = None) -> Display:
+def display_for(
+    *,
+    quiet: bool,
+    budget: Budget,
+    console: Console | None = None,
+    ranking: Ranking | None = None,
+) -> Display:
     """Returns the display that fits: quiet if asked, live in a terminal, else plain lines."""
     console = console or Console()
     if quiet:
         return QuietDisplay()
-    return LiveDisplay(console, budget) if console.is_terminal else PlainDisplay(console, budget)
+    if console.is_terminal:
+        return LiveDisplay(console, budget, ranking=ranking)
+    return PlainDisplay(console, budget, ranking=ranking)

@@ -83,7 +83,7 @@ class Standing:
         counts: Ended trials of the search by status, earlier sittings included.
         running: In the order in which they were handed out.
         ended: The last few that ended, the newest last.
-        best: The completed trial with the highest validation accuracy.
+        best: The completed trial that comes first in rank.
         reasons: By status, how many trials ended for which named reason.
         budget: Each limit that is set.
         writer: The process number of the driver that this is told by; None where none does.

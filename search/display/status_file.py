@@ -12,6 +12,7 @@ from typing import Self
 
 from neurosweep.errors import NeurosweepError
 from reports import TrialRecord
+from reports.ranking import Ranking
 from search.budgets.budget import Budget
 from search.display.standing import STATUS_FILE
 from search.display.tally import Tally
@@ -31,9 +32,9 @@ class StatusFile(Tally, contextlib.AbstractContextManager["StatusFile"]):
     counts cannot be written either.
     """
 
-    def __init__(self, run: RunDirectory, budget: Budget) -> None:
+    def __init__(self, run: RunDirectory, budget: Budget, ranking: Ranking | None = None) -> None:
         """Writes into `run` while the block runs."""
-        super().__init__(budget)
+        super().__init__(budget, ranking=ranking)
         self._run = run
         self._changed = threading.Event()
         self._writing = threading.Lock()

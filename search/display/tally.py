@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from reports import Stage, Status, TrialRecord
+from reports.ranking import Ranking
 from reports.wording import printable
 from search.budgets.budget import Budget
 from search.display.protocol import QuietDisplay
 from search.display.standing import EndedTrial, RunningTrial, Standing, model_name
 from trainables import EpochRecord
 
-__all__ = ["Tally", "better"]
+__all__ = ["Tally"]
 
 _ENDED_KEPT = 40
 """Ended trials remembered for the tables: more than a tall terminal shows."""
@@ -27,14 +28,22 @@ class Tally(QuietDisplay):
     Told by the driver's thread and asked by others, such as the one that redraws a terminal.
     """
 
-    def __init__(self, budget: Budget, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        clock: Callable[[], float] = time.monotonic,
+        ranking: Ranking | None = None,
+    ) -> None:
         """Begins at nothing.
 
         Args:
             budget: What may be spent.
             clock: Returns seconds; only differences are used.
+            ranking: Says which trial is the best; None is by validation accuracy.
         """
         self._budget = budget
+        self._ranking = ranking or Ranking()
+        self._first: TrialRecord | None = None
         self._clock = clock
         self._lock = threading.Lock()
         self._stage = ("", "")
@@ -127,14 +136,11 @@ class Tally(QuietDisplay):
             self._counts[record.status] += 1
             self._reasons[record.status][printable(record.stop_reason or "not said")] += 1
         self._ended.append(ended)
-        if record.feasible is not False:
-            self._best = better(self._best, ended)
+        if self._is_better(record):
+            self._first, self._best = record, ended
 
-
-def better(best: EndedTrial | None, trial: EndedTrial) -> EndedTrial | None:
-    """Returns the better of two: the completed one with the higher validation accuracy."""
-    if trial.status != Status.COMPLETED or trial.val_accuracy is None:
-        return best
-    if best is None or best.val_accuracy is None or trial.val_accuracy > best.val_accuracy:
-        return trial
-    return best
+    def _is_better(self, record: TrialRecord) -> bool:
+        """Whether a trial comes before the best so far."""
+        if not self._ranking.takes_part(record):
+            return False
+        return self._first is None or self._ranking.key(record) < self._ranking.key(self._first)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from neurosweep.errors import NeurosweepError
+
 __all__ = ["ticking"]
 
 
@@ -13,8 +15,8 @@ __all__ = ["ticking"]
 def ticking(action: Callable[[], object], *, seconds: float) -> Iterator[None]:
     """Calls `action` every `seconds` until the block ends.
 
-    An OSError ends the calls and nothing else: whatever cannot be written by then, the driver's
-    own next write meets and reports.
+    What cannot be written ends the calls and nothing else: the driver's own next write meets it,
+    and reports it.
     """
     over = threading.Event()
 
@@ -22,7 +24,7 @@ def ticking(action: Callable[[], object], *, seconds: float) -> Iterator[None]:
         while not over.wait(seconds):
             try:
                 action()
-            except OSError:
+            except (OSError, NeurosweepError):
                 return
 
     thread = threading.Thread(target=repeat, daemon=True, name="neurosweep-ticking")

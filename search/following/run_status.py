@@ -14,13 +14,14 @@ from typing import Any
 import reports
 from neurosweep.errors import RunDirectoryError
 from reports.files import read_typed
+from reports.ranking import Ranking
 from reports.records import parse_time
 from reports.wording import printable
 from search.budgets.budget import Amount, Budget
 from search.display.standing import STATUS_FILE, RunningTrial, Standing
 from search.display.tally import Tally
+from search.files.holder import Holder
 from search.following.holding import is_held
-from search.runs.holder import Holder
 from search.runs.stopping import StopRequest
 
 __all__ = ["GONE", "RunStatus", "read_status"]
@@ -113,7 +114,7 @@ def _told(path: Path) -> Standing:
 def _counted(run: reports.Run, told: Standing) -> Standing:
     """What the driver told last, with all that can be counted counted anew."""
     asked = _asked(run.info)
-    tally = Tally(Budget(trials=asked, seconds=None))
+    tally = Tally(Budget(trials=asked, seconds=None), ranking=Ranking.of(run.info))
     tally.resumed(run.records)
     counted = tally.standing()
     return replace(

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from neurosweep.errors import LeaseLostError, RunDirectoryError, StoreError
+from search.files.holder import Holder
 from search.mirror.store import Store
-from search.runs.holder import Holder
 
 __all__ = ["LEASE", "LEASE_SECONDS", "Lease"]
 

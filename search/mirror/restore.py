@@ -16,11 +16,11 @@ from neurosweep.errors import RunDirectoryError
 from reports import TrialRecord
 from reports.files import read_lines, read_yaml
 from scans import write_whole
+from search.files.lines import append_whole
+from search.files.storage_errors import storage_errors
 from search.mirror.lease import LEASE
 from search.mirror.mirror import RECORD
 from search.mirror.store import Entry, Store
-from search.runs.lines import append_whole
-from search.runs.storage_errors import storage_errors
 
 __all__ = ["count_records", "read_info", "restore"]
 

@@ -23,14 +23,14 @@ import yaml
 from neurosweep.errors import RunDirectoryError
 from reports import TrialRecord
 from scans import write_whole
+from search.files.lines import append_whole, cut_torn_line, sync
+from search.files.storage_errors import storage_errors
 from search.mirror.lease import Lease
 from search.mirror.mirror import RECORD, Mirror
 from search.mirror.restore import count_records, read_info, restore
 from search.mirror.store import Store
-from search.runs.lines import append_whole, cut_torn_line, sync
 from search.runs.run_lock import RunLock
 from search.runs.search_log import SearchLog
-from search.runs.storage_errors import storage_errors
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -9,8 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from neurosweep.errors import RunDirectoryError
-from search.runs.holder import Holder
-from search.runs.storage_errors import storage_errors
+from search.files.holder import Holder
+from search.files.storage_errors import storage_errors
 
 __all__ = ["RunLock"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from search.runs.lines import append_whole
+from search.files.lines import append_whole
 
 __all__ = ["SearchLog"]
 

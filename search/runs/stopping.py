@@ -6,6 +6,7 @@ out no more trials once it is there, and takes it away.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -61,9 +62,12 @@ class StopRequest:
         """Takes the request away and returns who asked and when; None where nobody did."""
         try:
             text = self.path.read_text(encoding="utf-8", errors="replace")
-            self.path.unlink()
         except FileNotFoundError:
             return None
+        except OSError:  # a folder, say: it was put there to stop the search
+            text = ""
+        with contextlib.suppress(OSError):  # whoever may not remove it leaves it to a later look
+            self.path.unlink()
         return _told(text)
 
 

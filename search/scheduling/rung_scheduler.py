@@ -7,8 +7,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from search.books.rungs import Rungs
 from search.books.trial_book import TrialBook
-from search.scheduling.schedule import Rungs
 from search.workers.worker import FINAL, PROGRESS, SCORE
 
 __all__ = ["FirstCome", "RungScheduler"]
@@ -55,7 +55,7 @@ class RungScheduler(FirstCome):
                 self._rungs.ended(trial_id)
             return str(TrialScheduler.CONTINUE)
         decision = self._rungs.decide(trial_id, result[PROGRESS], allowed, result[SCORE])
-        if decision.goes_on:
+        if decision.goes_on or not self._book.may_be_stopped(trial_id):
             return str(TrialScheduler.CONTINUE)
         self._rungs.ended(trial_id)
         self._book.note_stop(trial_id, decision.reason)

@@ -24,10 +24,10 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from neurosweep.errors import CodeMismatchError, WorkerLostError
+from search.books.rungs import Rungs
 from search.books.trial_book import Outcome, TrialBook
 from search.runs.stopping import StopRequest
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
-from search.scheduling.schedule import Rungs
 from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
@@ -255,6 +255,7 @@ class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no 
         if time.monotonic() > self._looked + _LOOK_EVERY:
             self._looked = time.monotonic()
             if self._request.exists() and (who := self._request.take()) is not None:
+                self._looked = math.inf  # once is enough
                 self._book.stop(who)
         return self._callback.broken is not None
 

@@ -10,10 +10,10 @@ from itertools import count
 import numpy as np
 
 from search.books.assignment import Assignment
+from search.books.rungs import Rungs
 from search.books.trial_book import Outcome, TrialBook, Weights
 from search.books.trial_records import best_epoch
 from search.objective import Aim
-from search.scheduling.schedule import Rungs
 from search.simulation.curves import Curves, MadeCurve
 
 __all__ = ["SimulatedClock", "SimulatedWorkers"]
@@ -141,7 +141,7 @@ class SimulatedWorkers:
         score, number = self._book.score(epoch), trial.epochs
         decision = self._rungs.decide(trial.trial_id, number, trial.allowed, score)
         self._book.note_epoch(trial.trial_id, epoch)
-        if not decision.goes_on:
+        if not decision.goes_on and self._book.may_be_stopped(trial.trial_id):
             self._book.note_stop(trial.trial_id, decision.reason)
             self._end(trial, None)
         elif trial.epochs == trial.allowed:

@@ -8,24 +8,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import ray
+from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 import scans
 from neurosweep import errors
-from neurosweep.errors import CodeMismatchError, TrialError, WorkerLostError
+from neurosweep.errors import (
+    CodeMismatchError,
+    ExperimentError,
+    NeurosweepError,
+    TrialError,
+    WorkerLostError,
+)
 from reports import TrialRecord
 from reports.ranking import Ranking
 from search.books.assignment import Plan
+from search.books.trial_records import CountMissed
 from search.budgets.budget import Budget
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.limits import Limits
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
-from trainables import Runtime
+from trainables import Runtime, metrics
 
-__all__ = ["Run", "StageWorkers", "timed"]
+__all__ = ["Run", "StageWorkers", "timed", "true_labels"]
 
 _ATTEMPTS = 3
 """How often a task is begun that loses its worker: no fault of its own, but not for ever."""
@@ -42,10 +51,24 @@ def timed(run: RunDirectory, display: Display, name: str, detail: str = "") -> I
     began = time.monotonic()
     try:
         yield
-    finally:
-        stages = dict(run.info.get("stages", {}))
-        stages[name] = round(stages.get(name, 0.0) + time.monotonic() - began, 3)
-        run.update(stages=stages)
+    except BaseException:
+        with contextlib.suppress(NeurosweepError):  # what ended the stage matters more
+            _note_seconds(run, name, began)
+        raise
+    _note_seconds(run, name, began)
+
+
+def _note_seconds(run: RunDirectory, name: str, began: float) -> None:
+    stages = dict(run.info.get("stages", {}))
+    stages[name] = round(stages.get(name, 0.0) + time.monotonic() - began, 3)
+    run.update(stages=stages)
+
+
+def true_labels(source: scans.Source, part: str) -> NDArray[np.int64]:
+    """The labels of a part as positions in the classes, (images,), in the split's order."""
+    rows = source.split.to_pylist()
+    position = {name: index for index, name in enumerate(source.classes)}
+    return np.array([position[row["label"]] for row in rows if row["part"] == part], np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +106,29 @@ class Run:
     def ranking(self) -> Ranking:
         """The order of its trials."""
         return Ranking(self.plan.experiment.search.aim.objectives)
+
+    def count_missed(self) -> CountMissed | None:
+        """Counts missed positives in validation probabilities; None without a negative class.
+
+        Raises:
+            ExperimentError: if the search aims at them and there is no such class.
+        """
+        negative = self.directory.info["data"]["negative_class"]
+        if negative is None:
+            if "missed_positives" in self.plan.experiment.search.aim.needs:
+                raise ExperimentError(
+                    'missed positives need a class that means "nothing found"; '
+                    f"data.negative_class names none of {', '.join(self.source.classes)}. Name it, "
+                    "or leave missed_positives out of search.objective and search.constraints."
+                )
+            return None
+        labels = true_labels(self.source, "validation")
+
+        def count(probabilities: NDArray[np.float32]) -> int:
+            matrix = metrics.confusion(probabilities, labels)
+            return metrics.missed_positives(matrix, self.source.classes, negative)
+
+        return count
 
     def facts(self) -> dict[str, Any]:
         """What all records of this run have in common."""
@@ -173,9 +219,10 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
     def _attempt(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         """The worker's last message; a worker that is lost with its node fails as a child does."""
-        if self._replaced and not self.ready(_PLACE_LIMIT):
+        wait = _PLACE_LIMIT if seconds is None else min(_PLACE_LIMIT, seconds)
+        if self._replaced and not self.ready(wait):
             raise WorkerLostError(
-                f"the worker of the stage's task `{task}` was lost, and for {_PLACE_LIMIT:g} "
+                f"the worker of the stage's task `{task}` was lost, and for {wait:.0f} "
                 "seconds there was no place for another; bring the cluster's nodes back and go on "
                 "with --resume"
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ray.exceptions import RayError
 
 from neurosweep.errors import TrialError, WorkerLostError
-from reports import TrialRecord
+from reports import Stage, TrialRecord
 from search.stages.context import Run, StageWorkers
 from search.stages.evaluate import finalists
 from search.stages.fine_tune import read_recipe
@@ -119,11 +119,16 @@ def _rounds(run: Run, chosen: Sequence[TrialRecord], scores: FoldScores) -> list
             trial_id=record.trial_id,
             recipe=read_recipe(run.directory, record.trial_id),
             fold=fold,
-            expected=scores.growth * (record.seconds + took.get(record.parent_id or "", 0.0)),
+            expected=scores.growth * (record.seconds + _before(record, took)),
         )
         for record in chosen
         for fold in scores.missing(record.trial_id)
     ]
+
+
+def _before(record: TrialRecord, took: Mapping[str, float]) -> float:
+    """The seconds of what a fine-tuned model was before."""
+    return took.get(record.parent_id or "", 0.0) if record.stage == Stage.FINE_TUNE else 0.0
 
 
 def _take(run: Run, scores: FoldScores, ended: _Ended) -> None:

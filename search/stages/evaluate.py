@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 import scans
 from reports import Stage, TrialRecord
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
-from search.stages.context import Run, StageWorkers
+from search.stages.context import Run, StageWorkers, true_labels
 from search.stages.fine_tune import read_recipe, winner_of
 from trainables import Evaluation, metrics
 
-__all__ = ["evaluate", "figures_of", "finalists", "true_labels"]
+__all__ = ["evaluate", "figures_of", "finalists"]
 
 _FIGURES = ("accuracy", "missed_positives", "confusion", "classification_report")
 
@@ -38,13 +38,6 @@ def finalists(run: Run) -> list[TrialRecord]:
         if record.stage == Stage.FINE_TUNE and (record.parent_id in names or record == winner)
     ]
     return [*tuned, *best]
-
-
-def true_labels(source: scans.Source, part: str) -> NDArray[np.int64]:
-    """The labels of a part as positions in the classes, (images,), in the split's order."""
-    rows = source.split.to_pylist()
-    position = {name: index for index, name in enumerate(source.classes)}
-    return np.array([position[row["label"]] for row in rows if row["part"] == part], np.int64)
 
 
 def evaluate(run: Run, worker: StageWorkers) -> None:

@@ -11,12 +11,26 @@ from typing import Any
 from neurosweep.errors import TrialError
 from reports import Stage, Status, TrialRecord
 from reports.ranking import Ranking
+from search.books.trial_records import judged
 from search.books.weights_kept import load_weights, save_array, save_weights
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
 from trainables import FineTune, FitResult, Recipe
 
 __all__ = ["fine_tune", "read_recipe", "winner_of"]
+
+_NOT_OF_THE_PARENT: dict[str, Any] = dict.fromkeys(
+    (
+        "stop_detail",
+        "val_missed_positives",
+        "latency_ms",
+        "feasible",
+        "held_seconds",
+        "setup_seconds",
+        "tracing_seconds",
+    )
+)
+"""What was measured of the parent, and says nothing about the model after it."""
 
 _MOST_EPOCHS = 10
 _PATIENCE = 3
@@ -31,7 +45,10 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     """Fine-tunes the best trial of the search; returns its record, or None if there is one."""
     searched = [record for record in run.records if record.stage == Stage.SEARCH]
     parent = winner_of(searched, run.ranking)
-    if any(record.parent_id == parent.trial_id for record in run.records):
+    if any(r.parent_id == parent.trial_id for r in run.records if r.stage == Stage.FINE_TUNE):
+        return None
+    if (left := _too_little_time(run, parent)) is not None:
+        run.display.note(f"fine-tuning left out: {left:.0f} s are left, and an epoch takes longer")
         return None
     epochs = min(_MOST_EPOCHS, run.plan.experiment.epochs)
     settings = FineTune(epochs=epochs, patience=min(_PATIENCE, epochs))
@@ -52,9 +69,15 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     if result.stop_reason == "stopped":
         # A replay ends where the budget ended this one.
         recipe = replace(recipe, fine_tune=replace(settings, epochs=max(1, result.epochs)))
-    record = _record(parent, recipe, result, started)
+    record = _record(run, parent, recipe, result, started)
     _keep(run.directory, record, recipe, result)
     return record
+
+
+def _too_little_time(run: Run, parent: TrialRecord) -> float | None:
+    """The seconds left where they are fewer than an epoch of the trial took, else None."""
+    left = run.budget.fine_tune_seconds_left()
+    return left if left is not None and left < parent.seconds / max(1, parent.epochs) else None
 
 
 def _failed(
@@ -75,8 +98,7 @@ def _failed(
         epochs_allowed=settings.epochs,
         kept_epoch=None,
         seconds=0.0,
-        setup_seconds=None,
-        tracing_seconds=None,
+        **_NOT_OF_THE_PARENT,
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(settings),
@@ -93,32 +115,47 @@ def read_recipe(run: RunDirectory, trial_id: str) -> Recipe:
     return Recipe.from_dict(content["recipe"])
 
 
-def _record(parent: TrialRecord, recipe: Recipe, result: FitResult, started: str) -> TrialRecord:
+def _record(
+    run: Run, parent: TrialRecord, recipe: Recipe, result: FitResult, started: str
+) -> TrialRecord:
     reason = {"stopped": "budget"}.get(result.stop_reason, result.stop_reason)
-    better = (result.val_accuracy, -result.val_loss) >= (
-        result.before_val_accuracy,
-        -(result.before_val_loss or 0.0),
-    )
-    return replace(
+    count, answers = run.count_missed(), result.validation_probabilities
+    measured = {
+        "latency_ms": parent.latency_ms,  # the network is the same
+        "val_missed_positives": None if count is None else count(answers),
+        "setup_seconds": result.setup_seconds,
+        "tracing_seconds": result.tracing_seconds,
+    }
+    record = replace(
         parent,
+        **{**_NOT_OF_THE_PARENT, **measured},
         trial_id=f"{parent.trial_id}-ft",
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.COMPLETED,
-        stop_reason=reason if better else f"{reason}, not kept",
+        stop_reason=reason,
         val_accuracy=result.val_accuracy,
         val_loss=result.val_loss,
         epochs=result.epochs,
         epochs_allowed=recipe.fine_tune.epochs if recipe.fine_tune else result.epochs,
         kept_epoch=result.kept_epoch,
         seconds=result.seconds,
-        setup_seconds=result.setup_seconds,
-        tracing_seconds=result.tracing_seconds,
         parameters=result.parameters,
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(recipe.fine_tune) if recipe.fine_tune else None,
     )
+    record = judged(record, run.plan.experiment.search.aim)
+    before = replace(
+        parent, val_accuracy=result.before_val_accuracy, val_loss=result.before_val_loss
+    )
+    kept = _is_kept(run.ranking, record, before)
+    return record if kept else replace(record, stop_reason=f"{reason}, not kept")
+
+
+def _is_kept(ranking: Ranking, tuned: TrialRecord, before: TrialRecord) -> bool:
+    """Whether a fine-tuned model may be the winner, and is no worse than it was before."""
+    return ranking.takes_part(tuned) and ranking.key(tuned)[:2] <= ranking.key(before)[:2]
 
 
 def _keep(run: RunDirectory, record: TrialRecord, recipe: Recipe, result: FitResult) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import reports
 from search import provenance
 from search.books.weights_kept import load_weights
+from search.files.storage_errors import storage_errors
 from search.runs.run_directory import RunDirectory
-from search.runs.storage_errors import storage_errors
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.prepare import recorded_division

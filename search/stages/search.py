@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import spaces
-from neurosweep.errors import ExperimentError, NoTrialSucceededError
+from neurosweep.errors import NoTrialSucceededError
 from reports import TrialRecord
 from search.books.past_epochs import recall
+from search.books.rungs import Rungs
 from search.books.trial_book import TrialBook
-from search.books.trial_records import CountMissed
 from search.books.warm_start import read_warm_start
 from search.runs.stopping import StopRequest
-from search.scheduling.schedule import Rungs
 from search.scheduling.tuning import run_trials
 from search.stages.context import Run
-from search.stages.evaluate import true_labels
 from search.studies.study import Study
 from search.workers.control import countdown
 from search.workers.worker import WorkerSettings
-from trainables import metrics
 
 __all__ = ["search"]
 
@@ -52,14 +49,15 @@ def search(run: Run) -> list[TrialRecord]:
         budget=run.budget,
         display=run.display,
         facts=run.facts(),
-        count_missed=_count_missed(run),
+        count_missed=run.count_missed(),
     )
     book.resume(run.records)
     _enqueue(run, study, space)
     if not book.exhausted:
         _run(run, book)
+    book.close_waiting()
     if not run.ranking.ranked(book.records):
-        raise NoTrialSucceededError(_explain(book.records))
+        raise NoTrialSucceededError(_explain(book.records, stopped=run.budget.stopped))
     return book.records
 
 
@@ -125,27 +123,9 @@ def _rungs(run: Run, book: TrialBook) -> Rungs | None:
     return rungs
 
 
-def _count_missed(run: Run) -> CountMissed | None:
-    """Counts missed positives in validation probabilities; None without a negative class."""
-    negative = run.directory.info["data"]["negative_class"]
-    if negative is None:
-        if "missed_positives" in run.plan.experiment.search.aim.needs:
-            raise ExperimentError(
-                'missed positives need a class that means "nothing found"; data.negative_class '
-                f"names none of {', '.join(run.source.classes)}. Name it, or leave "
-                "missed_positives out of search.objective and search.constraints."
-            )
-        return None
-    labels = true_labels(run.source, "validation")
-
-    def count(probabilities: Any) -> int:
-        matrix = metrics.confusion(probabilities, labels)
-        return metrics.missed_positives(matrix, run.source.classes, negative)
-
-    return count
-
-
-def _explain(records: list[TrialRecord]) -> str:
+def _explain(records: list[TrialRecord], *, stopped: bool) -> str:
+    if not records and stopped:
+        return "the search was stopped before a single trial ended; --resume goes on with it"
     if not records:
         return (
             "the search ended before a single trial did; give it a longer --time-budget, or "

@@ -10,8 +10,8 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend
 
-from search.runs.lines import append_whole
-from search.runs.storage_errors import storage_errors
+from search.files.lines import append_whole
+from search.files.storage_errors import storage_errors
 
 __all__ = ["JournalFile"]
 

@@ -6,7 +6,11 @@ from small_runs import lines, searched
 
 pytestmark = pytest.mark.timeout(1800)
 
-TIMES = {"seconds", "started_at", "finished_at"}
+TIMES = {"seconds", "started_at", "finished_at"} | {
+    "held_seconds",
+    "setup_seconds",
+    "tracing_seconds",
+}
 
 
 def without_times(record):

@@ -224,3 +224,65 @@ def test_predictions_are_kept_with_the_figures_of_the_record(run):
     written = json.loads((run.path / "trials" / name / "record.json").read_text())
     assert written["latency_ms"] == 3.5
     assert np.load(run.path / "trials" / name / "validation.npy").shape == (8, 4)
+
+
+def test_repeats_are_never_stopped_for_their_mean_would_be_too_good(run):
+    ours = book(run, budget=wide(), text=text("repeats: 2"))
+    first = ours.next_assignment().trial_id
+    assert ours.may_be_stopped(first)
+    ours.end(first, completed(0.8))
+    assert not ours.may_be_stopped(ours.next_assignment().trial_id)
+
+
+LOST = Outcome(failure={"kind": "WorkerLostError", "message": "gone"})
+
+
+def test_all_attempts_of_a_trial_count_as_held(run):
+    clock = Clock()
+    ours = book(run, budget=Budget(trials=9, seconds=None, worker_hours=9.0, clock=clock))
+    name = ours.next_assignment().trial_id
+    ours.began(name)
+    clock.now = 100.0
+    assert ours.end(name, LOST) is None
+    assert ours.next_assignment().trial_id == name
+    ours.began(name)
+    clock.now = 130.0
+    assert ours.end(name, completed(0.5)).held_seconds == 130.0
+
+
+def states(run):
+    return [trial.state.name for trial in told(run).trials]
+
+
+def test_what_was_to_start_again_is_recorded_where_no_budget_is_left(run):
+    killed = book(run, budget=wide())
+    trained, untrained = (killed.next_assignment().trial_id for _ in range(2))
+    killed.note_epoch(trained, epoch(1, 0.4))
+    killed.note_epoch(trained, epoch(2, 0.6))
+    assert states(run) == ["RUNNING", "RUNNING"]
+    after = book(run, budget=Budget(trials=9, seconds=0.001))
+    after.resume([])
+    assert after.exhausted
+    after.close_waiting()
+    first, second = after.records
+    assert (first.status, first.stop_reason, first.val_accuracy) == ("pruned", "budget", 0.6)
+    assert (second.trial_id, second.status) == (untrained, Status.FAILED)
+    assert states(run) == ["PRUNED", "FAIL"]
+    assert len((run.path / "trials.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_sitting_that_ended_in_order_says_what_it_held(run):
+    run.update(held_seconds=5000.0)
+    budget = Budget(trials=9, seconds=None, worker_hours=2.0, clock=Clock())
+    book(run, budget=budget).resume([])
+    assert budget.held.seconds == 5000.0
+
+
+def test_weights_that_a_killed_driver_left_are_not_taken_for_kept_ones(run):
+    killed = book(run, budget=wide())
+    name = killed.next_assignment().trial_id
+    run.write(f"trials/{name}/weights.npz", b"of a record that never counted")
+    after = book(run, budget=wide())
+    after.resume([])
+    assert after.next_assignment().trial_id == name
+    assert not (run.path / "trials" / name / "weights.npz").exists()

@@ -1,3 +1,7 @@
+import itertools
+import threading
+import time
+
 import pytest
 from doubles import Clock
 
@@ -41,3 +45,24 @@ def test_a_worker_is_let_go_when_its_block_fails():
     with pytest.raises(KeyError), held.holding("stage"):
         work()
     assert (held.holders, held.seconds) == (0, 3.0)
+
+
+def test_it_can_be_asked_while_workers_come_and_go():
+    held, over = HeldTime(time.monotonic), threading.Event()
+
+    def come_and_go():
+        for number in itertools.count():
+            if over.is_set():
+                return
+            held.hold(str(number))
+            if number >= 200:
+                held.release(str(number - 200))
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(20_000):
+            assert held.seconds >= 0
+    finally:
+        over.set()
+        thread.join()

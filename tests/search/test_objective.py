@@ -8,7 +8,6 @@ from search.objective import Aim, Constraint
 def test_directions_follow_the_order_of_the_objectives():
     aim = Aim(("missed_positives", "val_accuracy", "latency_ms"))
     assert aim.directions == ("minimize", "maximize", "minimize")
-    assert aim.has_several
     assert aim.values({"val_accuracy": 0.9, "missed_positives": 2, "latency_ms": 5.0}) == [
         2.0,
         0.9,

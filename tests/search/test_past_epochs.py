@@ -4,9 +4,9 @@ from doubles import book, completed, epoch
 import reports
 from neurosweep.errors import RunDirectoryError
 from search.books.past_epochs import recall
+from search.books.rungs import Rungs
 from search.objective import Aim
 from search.runs.run_directory import RunDirectory
-from search.scheduling.schedule import Rungs
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import filelock
 import pytest
 
 from neurosweep.errors import RunDirectoryError
-from search.runs.holder import Holder
+from search.files.holder import Holder
 from search.runs.run_directory import RunDirectory
 
 HOLD = """

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.utils.util import flatten_dict
 
+from search.books.rungs import Rungs
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
-from search.scheduling.schedule import Rungs
 from search.workers.worker import FINAL, PROGRESS, SCORE
 
 
@@ -21,7 +21,10 @@ class Book:
     """Remembers why trials were stopped."""
 
     def __init__(self):
-        self.stops = {}
+        self.stops, self.repeats = {}, set()
+
+    def may_be_stopped(self, trial_id):
+        return trial_id not in self.repeats
 
     def note_stop(self, trial_id, reason):
         self.stops[trial_id] = reason
@@ -82,3 +85,14 @@ def test_trials_start_in_their_order_and_ended_ones_are_not_looked_at(scheduler)
 
 def test_tune_may_pickle_it_without_the_books():
     assert pickle.loads(pickle.dumps(RungScheduler(Rungs(), Book()))).__dict__ == {}  # noqa: S301
+
+
+def test_a_repeat_is_compared_with_and_goes_on():
+    book = Book()
+    book.repeats.add("t0003")
+    scheduler = RungScheduler(Rungs(), book)
+    for number in range(3):
+        told(scheduler, number, 2, 0.9)
+    assert told(scheduler, 3, 2, 0.1) == "CONTINUE"
+    assert told(scheduler, 4, 2, 0.1) == "STOP"
+    assert set(book.stops) == {"t0004"}

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from search.scheduling.schedule import Rungs, grace_of
+from search.books.rungs import Rungs, grace_of
 
 
 def decide(rungs, name, scores, allowed, *, begin=1):

@@ -12,10 +12,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from reports import Status, TrialRecord
+from search.books.rungs import Rungs, grace_of
 from search.books.trial_book import TrialBook
 from search.budgets.budget import Budget
 from search.runs.run_directory import RunDirectory
-from search.scheduling.schedule import Rungs, grace_of
 from search.simulation import Curves, SimulatedClock, SimulatedWorkers
 from search.studies.study import Study
 

@@ -11,8 +11,8 @@ from ray import tune
 
 import search.scheduling.tuning as tuning
 from neurosweep.errors import NeurosweepError
+from search.books.rungs import Rungs
 from search.runs.stopping import StopRequest
-from search.scheduling.schedule import Rungs
 from search.scheduling.tuning import BookCallback, BookSearcher, run_trials
 from search.workers.worker import FINAL, PROGRESS, SCORE
 
@@ -66,6 +66,9 @@ class Book:
 
     def began(self, name):
         self.begun.append(name)
+
+    def may_be_stopped(self, name):
+        return True
 
     def stop(self, who):
         self.stopped_by = who

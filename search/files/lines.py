@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from search.runs.storage_errors import storage_errors
+from search.files.storage_errors import storage_errors
 
 __all__ = ["append_whole", "cut_torn_line", "sync"]
 

@@ -1,0 +1,1 @@
+"""Files that survive: whole lines, clear errors of the disk, and who holds what."""
