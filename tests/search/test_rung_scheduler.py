@@ -94,5 +94,5 @@ def test_a_repeat_is_compared_with_and_goes_on():
     for number in range(3):
         told(scheduler, number, 2, 0.9)
     assert told(scheduler, 3, 2, 0.1) == "CONTINUE"
-    assert told(scheduler, 4, 2, 0.1) == "STOP"
+    assert told(scheduler, 4, 2, 0.05) == "STOP"
     assert set(book.stops) == {"t0004"}
