@@ -133,7 +133,9 @@ def test_ten_crashes_of_a_kind_end_the_search_with_what_they_said(tmp_path):
         RepeatedFailureError, match=r"10 trials in a row [\s\S]*ValueError: layer \d+ does"
     ):
         trials.search(workers=2)
-    assert trials.names() == [f"t{number:04d}" for number in range(10)]
+    # Two run at once: the tenth to fail may be the eleventh that was begun.
+    assert len(trials.names()) == 10
+    assert set(trials.names()) <= {f"t{number:04d}" for number in range(11)}
     assert "Traceback" in (trials.run.path / "trials" / "t0009" / "log.txt").read_text()
 
 

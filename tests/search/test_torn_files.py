@@ -127,7 +127,7 @@ def test_a_journal_torn_at_any_byte_of_its_last_line_loses_and_doubles_no_trial(
 @pytest.mark.parametrize("history", [ended_well, pruned, crashed, two_at_once])
 def test_a_record_torn_at_any_byte_never_counted(tmp_path, monkeypatch, history):
     """A record is written before the study is told, so a torn one is of a running trial."""
-    monkeypatch.setattr("search.books.trial_book.TrialBook._tell", lambda *_: None)
+    monkeypatch.setattr("search.books.teaching.Teacher.tell", lambda *_: None)
     path = killed(tmp_path, history)
     monkeypatch.undo()
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
