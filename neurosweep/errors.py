@@ -14,6 +14,7 @@
     │   ├── OutOfMemoryError         it took more memory than its share
     │   ├── HungError                its process gave no sign of life for too long
     │   ├── TimeLimitError           one of its epochs took longer than an epoch may
+    │   ├── OutOfTimeError           the budget ended in the middle of its first epoch
     │   ├── CrashedError             its process ended by itself
     │   └── WorkerLostError          its process was killed from outside, or its node was lost: the
     │                                one kind that is no fault of the trial, which is tried again
@@ -39,6 +40,7 @@ __all__ = [
     "NeurosweepError",
     "NoTrialSucceededError",
     "OutOfMemoryError",
+    "OutOfTimeError",
     "RepeatedFailureError",
     "RunDirectoryError",
     "SpaceError",
@@ -103,6 +105,10 @@ class DivergedError(TrialError):
 
 class OutOfMemoryError(TrialError):
     """A trial took more memory than its share of the machine's."""
+
+
+class OutOfTimeError(TrialError):
+    """The budget ended before a trial's first epoch did."""
 
 
 class HungError(TrialError):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables import idle
-from trainables.alive import beat
+from trainables.alive import BreakOff, beat
 from trainables.batches import EpochBatches
 from trainables.bench import Bench, Score
 from trainables.checkpoint import TrainingState
@@ -49,6 +49,7 @@ def train(
     Raises:
         DivergedError: A loss became NaN or infinite.
         StateError: The state to go on from is of another model.
+        BreakOff: Whoever watches broke training off before its first epoch had ended.
     """
     started = time.perf_counter()
     sitting = sitting or Sitting()
@@ -61,14 +62,19 @@ def train(
         restore(model, sitting.earlier)
     progress = Progress(limits, sitting.history)
     at_end = EpochEnd(bench, progress, report, sitting, setup_seconds=idle.seconds())
-    model.fit(
-        batches,
-        initial_epoch=done,
-        epochs=limits.epochs,
-        verbose=0,
-        shuffle=False,
-        callbacks=[at_end],
-    )
+    try:
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=limits.epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[at_end],
+        )
+    except BreakOff:
+        if not progress.history:
+            raise
+        at_end.break_off()
     return at_end.result(seconds=time.perf_counter() - started)
 
 
@@ -138,6 +144,10 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         if reason is not None:
             self._stop_reason = reason
             self.model.stop_training = True
+
+    def break_off(self) -> None:
+        """Take training for ended by its last whole epoch."""
+        self._stop_reason = "stopped"
 
     def result(self, *, seconds: float) -> FitResult:
         """What was trained, after the last epoch; `seconds` include those of reporting."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosweep.errors import InfeasibleError, WorkerLostError
+from neurosweep.errors import InfeasibleError, OutOfTimeError, WorkerLostError
 from reports import Origin, Stage, TrialRecord
 from reports.epochs import read_epochs
 from reports.ranking import Ranking
@@ -53,8 +53,8 @@ _RECENT = 10  # trials from whose first epochs the next one's is guessed
 class Countdown(Protocol):
     """Is told how long the search still goes on."""
 
-    def tell(self, seconds: float | None) -> None:
-        """Sets the seconds that are left; None is no limit."""
+    def tell(self, seconds: float | None, last: float | None) -> None:
+        """Sets the seconds until no epoch begins, and until none goes on; None is no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,6 +340,8 @@ class TrialBook:
             raise WorkerLostError(message)
         if kind == InfeasibleError.__name__:
             return self._maker.infeasible(running, int(failure["parameters"]))
+        if kind == OutOfTimeError.__name__:
+            return self._maker.broken_off(running, message)
         log = failure.get("traceback", message)
         self._run.write(f"trials/{running.trial_id}/log.txt", (log.rstrip() + "\n").encode())
         return self._maker.failed(running, failure)
@@ -379,7 +381,7 @@ class TrialBook:
 
     def _write(self, record: TrialRecord, running: RunningTrial) -> None:
         recipe = running.assignment.recipe
-        if record.stop_reason in ("budget", "scheduler"):
+        if record.stop_reason in ("budget", "scheduler") and record.epochs:
             # Its schedule was made for more epochs than it got: a replay stops where it did.
             recipe = replace(recipe, stop_epoch=record.epochs)
         self._run.count(record, recipe=recipe.to_dict())
@@ -387,4 +389,5 @@ class TrialBook:
 
     def _tell_time(self) -> None:
         if self._countdown is not None:
-            self._countdown.tell(self._budget.search_seconds_left())
+            budget = self._budget
+            self._countdown.tell(budget.search_seconds_left(), budget.search_seconds_to_last())

@@ -176,6 +176,17 @@ class RecordMaker:
             self._aim,
         )
 
+    def broken_off(self, trial: RunningTrial, why: str) -> TrialRecord:
+        """A trial whose first epoch the budget did not wait for."""
+        return self._record(
+            trial,
+            status=Status.PRUNED,
+            stop_reason="budget",
+            stop_detail=why,
+            epochs=0,
+            seconds=0.0,
+        )
+
     def failed(self, trial: RunningTrial, failure: Mapping[str, Any]) -> TrialRecord:
         """A trial that crashed, diverged or lost its worker."""
         kind, message = failure.get("kind", "TrialError"), failure.get("message", "")

@@ -150,6 +150,14 @@ class Budget:
         """Seconds until the search stage must end, at least 0; None without such a budget."""
         return 0.0 if self._stopped else self._left(self._kept_for_finals)
 
+    def search_seconds_to_last(self) -> float | None:
+        """Seconds until trials are broken off in mid-epoch, at least 0; None without such a budget.
+
+        An epoch that is longer than its trial's last ones, or a first one, may take a third of what
+        is kept for the stages after the search; not more.
+        """
+        return self._left(lambda total: _fixed_reserve(total) * 2 / 3 + self._folds_reserve(total))
+
     def fine_tune_seconds_left(self) -> float | None:
         """Seconds until fine-tuning must end, at least 0; None without such a budget."""
         return self._left(lambda total: _fixed_reserve(total) / 3 + self._folds_reserve(total))

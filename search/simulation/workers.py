@@ -91,8 +91,9 @@ class SimulatedWorkers:
         self._lost: set[str] = set()  # a trial loses its worker once, however often it is begun
         self._order = count()  # settles what happens first of two events at the same time
 
-    def tell(self, seconds: float | None) -> None:
-        """Hears from the book how long the search still goes on."""
+    def tell(self, seconds: float | None, last: float | None) -> None:
+        """Hears from the book how long the search still goes on; simulated epochs are whole."""
+        del last
         self._end_of_search = math.inf if seconds is None else self._clock.now + seconds
 
     @property

@@ -20,16 +20,19 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-from neurosweep.errors import InfeasibleError
-from trainables.alive import watch
+from neurosweep.errors import InfeasibleError, OutOfTimeError
+from trainables.alive import BreakOff, watch
 
-__all__ = ["ALIVE", "CONTINUE", "DROP", "STOP", "Listener", "main"]
+__all__ = ["ALIVE", "CONTINUE", "DROP", "HURRY", "STOP", "Listener", "main"]
 
 ALIVE = "alive"
 """A message that is a sign of life and nothing else; it wants no answer."""
 
 CONTINUE, STOP, DROP = "continue", "stop", "drop"
 """Answers to an epoch's record: go on; end in order and keep the result; drop everything."""
+
+HURRY = "hurry"
+"""A word in the middle of an epoch: end now, with the whole epochs that there are."""
 
 _ALIVE_EVERY = 2.0  # seconds at least between two signs of life
 _MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}  # Python's and TensorFlow's
@@ -45,7 +48,7 @@ class Listener:
     def __call__(self, record: Any) -> bool:
         """Tells of an epoch and waits for the word whether to go on."""
         self._connection.send(("epoch", record))
-        answer = self._connection.recv()
+        answer = _word(self._connection)
         if answer == DROP:
             raise _DroppedError
         return bool(answer == CONTINUE)
@@ -73,8 +76,15 @@ def main() -> None:
         return  # the parent is gone or wants no more
 
 
+def _word(connection: Connection) -> Any:
+    """What the worker says next; a HURRY came too late for the epoch that it was meant for."""
+    while (word := connection.recv()) == HURRY:
+        pass
+    return word
+
+
 class _Pulse:
-    """Sends a sign of life, but not more often than anybody wants to know."""
+    """Sends a sign of life, but not more often than anybody wants to know, and listens."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -85,13 +95,21 @@ class _Pulse:
         if now - self._last >= _ALIVE_EVERY:
             self._last = now
             self._connection.send((ALIVE, None))
+            self._listen()
+
+    def _listen(self) -> None:
+        """Heeds a word that does not wait for the end of the epoch."""
+        if self._connection.poll():
+            if self._connection.recv() == HURRY:
+                raise BreakOff
+            raise _DroppedError
 
 
 def _serve(connection: Connection, tasks: Any) -> None:
     tasks.start(connection.recv())
     connection.send(("ready", None))
     while True:
-        name, payload = connection.recv()
+        name, payload = _word(connection)
         connection.send(_run(getattr(tasks, name), payload, connection))
 
 
@@ -103,6 +121,9 @@ def _run(task: Any, payload: dict[str, Any], connection: Connection) -> tuple[st
         return "dropped", None
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
+    except BreakOff:
+        message = "the budget ended in the middle of the first epoch"
+        return "failed", {"kind": OutOfTimeError.__name__, "message": message}
     except InfeasibleError as error:
         return "failed", {**_named(error), "parameters": error.parameters}
     except Exception as error:  # noqa: BLE001 - the worker outlives any failure of a trial

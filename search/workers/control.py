@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-__all__ = ["Countdown", "RemoteCountdown", "countdown"]
+__all__ = ["Countdown", "Lateness", "RemoteCountdown", "countdown"]
+
+_OFTEN, _SELDOM = 1.0, 30.0  # seconds between two looks at the countdown, at least and at most
 
 
 class Countdown:
@@ -24,15 +26,21 @@ class Countdown:
 
     def __init__(self) -> None:
         """Begins without an end."""
-        self._end = math.inf
+        self._end = self._last = math.inf
 
-    def tell(self, seconds: float | None) -> None:
-        """Sets the seconds that are left; None is no limit."""
-        self._end = math.inf if seconds is None else time.monotonic() + seconds
+    def tell(self, seconds: float | None, last: float | None) -> None:
+        """Sets the seconds until no epoch begins, and until none goes on; None is no limit."""
+        now = time.monotonic()
+        self._end = math.inf if seconds is None else now + seconds
+        self._last = math.inf if last is None else now + last
 
     def seconds_left(self) -> float:
         """Seconds until the search ends, at least 0; infinite without a limit."""
         return max(0.0, self._end - time.monotonic())
+
+    def seconds_to_last(self) -> float:
+        """Seconds until epochs are broken off, at least 0; infinite without a limit."""
+        return max(0.0, self._last - time.monotonic())
 
 
 class RemoteCountdown:
@@ -42,19 +50,53 @@ class RemoteCountdown:
         """Wraps the actor's handle, which can be sent to workers."""
         self._actor = actor
 
-    def tell(self, seconds: float | None) -> None:
-        """Sets the seconds that are left, without waiting for the actor."""
-        self._actor.tell.remote(seconds)
+    def tell(self, seconds: float | None, last: float | None) -> None:
+        """Sets both ends, without waiting for the actor."""
+        self._actor.tell.remote(seconds, last)
 
     def seconds_left(self) -> float:
         """Seconds until the search ends; infinite where the actor is gone.
 
         It lives and dies with the driver's machine, and with the driver the workers end.
         """
+        return self._ask("seconds_left")
+
+    def seconds_to_last(self) -> float:
+        """Seconds until epochs are broken off; infinite where the actor is gone."""
+        return self._ask("seconds_to_last")
+
+    def _ask(self, method: str) -> float:
         try:
-            return float(ray.get(self._actor.seconds_left.remote()))
+            return float(ray.get(getattr(self._actor, method).remote()))
         except RayError:
             return math.inf
+
+
+class Lateness:
+    """Whether epochs are broken off by now; asks the countdown seldom while there is time."""
+
+    def __init__(
+        self, countdown: RemoteCountdown, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Asks a countdown.
+
+        Args:
+            countdown: What is asked.
+            clock: Returns seconds; only differences are used.
+        """
+        self._countdown = countdown
+        self._clock = clock
+        self._next = -math.inf
+
+    def __call__(self) -> bool:
+        """Whether it is too late for the epoch that runs."""
+        now = self._clock()
+        if now < self._next:
+            return False
+        left = self._countdown.seconds_to_last()
+        # Half of what is left, for the end can come nearer: budgets of hours, more workers.
+        self._next = now + min(_SELDOM, max(_OFTEN, left / 2))
+        return left <= 0
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,7 +25,7 @@ from neurosweep.errors import (
     TrialError,
     WorkerLostError,
 )
-from search.workers.child import ALIVE, DROP
+from search.workers.child import ALIVE, DROP, HURRY
 from search.workers.child_process import LOG, memory_of, spawn, why_ended
 from search.workers.limits import Limits
 from search.workers.memory import readable
@@ -90,8 +91,11 @@ class WarmChild:
         self._send((task, payload))
         self._busy = True
 
-    def next_message(self) -> Message:
+    def next_message(self, is_late: Callable[[], bool] | None = None) -> Message:
         """Waits for what the running task says next.
+
+        Args:
+            is_late: Asked meanwhile; once it says so, the task is told to end in mid-epoch.
 
         Raises:
             TrialError: if the child died or was ended for going past a limit: OutOfMemoryError,
@@ -99,7 +103,7 @@ class WarmChild:
                 WorkerLostError.
         """
         try:
-            message = self._receive(self._limits.silence, epoch=self._limits.epoch)
+            message = self._receive(self._limits.silence, epoch=self._limits.epoch, is_late=is_late)
         except TrialError:
             self.close()
             raise
@@ -162,7 +166,13 @@ class WarmChild:
         except OSError:
             raise self._ended() from None
 
-    def _receive(self, silence: float, *, epoch: float | None = None) -> Message:
+    def _receive(
+        self,
+        silence: float,
+        *,
+        epoch: float | None = None,
+        is_late: Callable[[], bool] | None = None,
+    ) -> Message:
         """The next message that is more than a sign of life; keeps to the limits meanwhile."""
         if self._connection is None:
             raise WorkerLostError("a training process was asked for news after it had been closed")
@@ -174,6 +184,9 @@ class WarmChild:
                     if message[0] != ALIVE:
                         return message
                     heard = time.monotonic()
+                if is_late is not None and is_late():
+                    self._connection.send(HURRY)
+                    is_late = None
                 self._look(heard, silence, epoch)
         except (EOFError, OSError):
             raise self._ended() from None

@@ -19,7 +19,7 @@ import scans
 from neurosweep.errors import StateError, TrialError
 from search.workers.child import CONTINUE, STOP
 from search.workers.code_hash import code_hash, explain_mismatch
-from search.workers.control import RemoteCountdown
+from search.workers.control import Lateness, RemoteCountdown
 from search.workers.limits import Limits
 from search.workers.memory import machine_memory, memory_share
 from search.workers.state_rhythm import KEEP_SECONDS
@@ -112,6 +112,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._child.drop()
         self._assignment: Mapping[str, Any] = new_config["assignment"]
         self._last_epoch: EpochRecord | None = None
+        countdown = self._settings.countdown
+        self._is_late = None if countdown is None else Lateness(countdown)
         self._state: Any = None
         self._anew: str | None = None
         return True
@@ -164,10 +166,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _next_word(self) -> tuple[str, Any]:
         """The next message that Tune is to hear of; a state waits for the epoch it belongs to."""
-        kind, content = self._child.next_message()
+        kind, content = self._child.next_message(self._is_late)
         while kind == "state":
             self._state = ray.put(np.frombuffer(content, np.uint8))
-            kind, content = self._child.next_message()
+            kind, content = self._child.next_message(self._is_late)
         return kind, content
 
     def _time_for_another_epoch(self) -> bool:
@@ -244,8 +246,12 @@ class StageWorker:
         deadline = None if seconds is None else time.monotonic() + seconds
         limits = self._limits if task in _TRAINING else self._limits.patient()
         self._child.begin(task, payload, limits=limits)
+
+        def is_over() -> bool:
+            return deadline is not None and time.monotonic() > deadline
+
         while True:
-            kind, content = self._child.next_message()
+            kind, content = self._child.next_message(is_over if task == "fine_tune" else None)
             if kind != "epoch":
                 return kind, content
             late = deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline

@@ -170,7 +170,8 @@ class Countdown:
     def __init__(self):
         self.told = []
 
-    def tell(self, seconds):
+    def tell(self, seconds, last):
+        assert last is None or last >= seconds
         self.told.append(seconds)
 
 
@@ -286,3 +287,12 @@ def test_weights_that_a_killed_driver_left_are_not_taken_for_kept_ones(run):
     after.resume([])
     assert after.next_assignment().trial_id == name
     assert not (run.path / "trials" / name / "weights.npz").exists()
+
+
+def test_a_trial_whose_first_epoch_the_budget_did_not_wait_for_is_recorded(run):
+    ours = book(run, budget=wide())
+    name = ours.next_assignment().trial_id
+    failure = {"kind": "OutOfTimeError", "message": "the budget ended in the first epoch"}
+    record = ours.end(name, Outcome(failure=failure))
+    assert (record.status, record.stop_reason, record.epochs) == (Status.PRUNED, "budget", 0)
+    assert states(run) == ["PRUNED"]

@@ -147,3 +147,12 @@ def test_hours_are_told_in_hours():
         "worker_hours": ("hours", 0.5),
         "gpu_hours": ("hours", 1.0),
     }
+
+
+def test_epochs_are_broken_off_while_two_thirds_of_the_reserve_are_left():
+    clock = Clock()
+    budget = Budget(trials=None, seconds=1200.0, clock=clock)
+    assert budget.search_seconds_to_last() == pytest.approx(1104.0)
+    budget.stop()
+    assert budget.search_seconds_to_last() == pytest.approx(1104.0)
+    assert Budget(trials=3, seconds=None).search_seconds_to_last() is None

@@ -172,6 +172,9 @@ def test_a_pulse_is_sent_now_and_then_however_often_the_heart_beats(monkeypatch)
     sent = []
 
     class Line:
+        def poll(self):
+            return False
+
         def send(self, message):
             sent.append((now[0], message))
 

@@ -23,7 +23,7 @@ class Child:
     def begin(self, task, payload):
         self.begun.append((task, payload))
 
-    def next_message(self):
+    def next_message(self, is_late=None):
         return self.words.pop(0)
 
     def answer(self, word):
