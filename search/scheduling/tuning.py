@@ -27,6 +27,7 @@ from neurosweep.errors import CodeMismatchError, WorkerLostError
 from search.books.rungs import Rungs
 from search.books.trial_book import Outcome, TrialBook
 from search.runs.stopping import StopRequest
+from search.scheduling.frozen_workers import FrozenWorkers
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
 from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
@@ -66,12 +67,27 @@ def run_trials(
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
     worker = tune.with_resources(tune.with_parameters(TrialWorker, settings=settings), resources)
-    while not _fit(book, worker, workers=workers, rungs=rungs, request=request):
-        pass
+    over = False
+    while not over:
+        callback = BookCallback(book, _watch_over(settings))
+        over = _fit(book, worker, callback, workers=workers, rungs=rungs, request=request)
+
+
+def _watch_over(settings: WorkerSettings) -> FrozenWorkers | None:
+    """The watch over workers; None where they have no countdown to ask."""
+    if settings.countdown is None:
+        return None
+    return FrozenWorkers(settings.countdown, settings.limits.frozen)
 
 
 def _fit(
-    book: TrialBook, worker: Any, *, workers: int, rungs: Rungs | None, request: StopRequest
+    book: TrialBook,
+    worker: Any,
+    callback: BookCallback,
+    *,
+    workers: int,
+    rungs: Rungs | None,
+    request: StopRequest,
 ) -> bool:
     """Runs Tune; what our books raised inside a callback of it is raised here, as it was.
 
@@ -81,7 +97,6 @@ def _fit(
     Returns:
         Whether the search is over.
     """
-    callback = BookCallback(book)
     scheduler = FirstCome() if rungs is None else RungScheduler(rungs, book)
     searcher, watch = BookSearcher(book, workers, callback), _Watch(callback, book, request)
     try:
@@ -111,7 +126,7 @@ def _run_tune(
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=str(scratch),
-                callbacks=[callback],
+                callbacks=callback.with_watch(),
                 stop=watch,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),
@@ -180,11 +195,16 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
     search ends.
     """
 
-    def __init__(self, book: TrialBook) -> None:
+    def __init__(self, book: TrialBook, frozen: FrozenWorkers | None = None) -> None:
         self._book = book
+        self._frozen = frozen
         self._outcomes: dict[str, Outcome] = {}
         self.broken: Exception | None = None
         self.tune_failed = False
+
+    def with_watch(self) -> list[tune.Callback]:
+        """What Tune calls: this, then the watch over workers, which lets go of what has ended."""
+        return [self] if self._frozen is None else [self, self._frozen]
 
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         """Notes that a worker is held for a trial from now on."""
@@ -214,14 +234,16 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Ends a trial whose worker was lost, or failed in a way of its own."""
-        outcome = Outcome(failure=_failure_of(trial))
-        self._outcomes.pop(_name(trial), None)
-        self._keep(lambda: self._book.end(_name(trial), outcome))
+        name = _name(trial)
+        killed = None if self._frozen is None else self._frozen.why_killed(name)
+        outcome = Outcome(failure=_failure_of(trial) if killed is None else _lost(killed))
+        self._outcomes.pop(name, None)
+        self._keep(lambda: self._book.end(name, outcome))
 
     def on_tune_failure(self, error: Exception) -> None:
         """Takes back all trials that were running when Tune itself gave up."""
         self.tune_failed = True
-        failure = {"kind": WorkerLostError.__name__, "message": f"Ray Tune gave up: {error}"}
+        failure = _lost(f"Ray Tune gave up: {error}")
         for name in self._book.running_trials:
             self._keep(partial(self._book.end, name, Outcome(failure=failure)))
 
@@ -264,6 +286,10 @@ def _name(trial: Any) -> str:
     return str(trial.config["assignment"]["trial_id"])
 
 
+def _lost(message: str) -> dict[str, str]:
+    return {"kind": WorkerLostError.__name__, "message": message}
+
+
 def _failure_of(trial: Any) -> dict[str, str]:
     """Why Tune gave a trial up: its worker's process or node is gone, or the worker raised."""
     text = Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
@@ -272,8 +298,7 @@ def _failure_of(trial: Any) -> dict[str, str]:
         # Written by this very process a moment ago, into a folder of its own.
         error = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     if isinstance(error, ray.exceptions.RayActorError):
-        message = f"its worker's process or node is gone: {error}"
-        return {"kind": WorkerLostError.__name__, "message": message}
+        return _lost(f"its worker's process or node is gone: {error}")
     cause = getattr(error, "cause", None)
     kind = "TuneError" if cause is None else type(cause).__name__
     # Both Ray and Tune put what was raised into the last line, after the remote traceback.

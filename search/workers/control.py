@@ -1,8 +1,9 @@
-"""What workers ask between epochs: how long the search still goes on.
+"""What workers ask while they train: how long the search still goes on.
 
 A trial can wait long for its worker, a budget of worker hours ends sooner the more workers there
 are, and a person may stop a search: so the answer cannot travel with the trial. It is kept by an
-actor beside the driver, counted down on the actor's own clock: clocks of machines differ.
+actor beside the driver, counted down on the actor's own clock: clocks of machines differ. Each
+question is a sign of life as well: who has not asked for long is frozen, or cut off.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import ray
@@ -19,14 +20,16 @@ from ray.exceptions import RayError
 __all__ = ["Countdown", "Lateness", "RemoteCountdown", "countdown"]
 
 _OFTEN, _SELDOM = 1.0, 30.0  # seconds between two looks at the countdown, at least and at most
+_ANSWER_LIMIT = 10.0  # seconds that the driver waits for the actor beside it
 
 
 class Countdown:
-    """Counts down from what it was last told."""
+    """Counts down from what it was last told, and remembers who asked when."""
 
     def __init__(self) -> None:
         """Begins without an end."""
         self._end = self._last = math.inf
+        self._asked: dict[str, float] = {}
 
     def tell(self, seconds: float | None, last: float | None) -> None:
         """Sets the seconds until no epoch begins, and until none goes on; None is no limit."""
@@ -38,9 +41,17 @@ class Countdown:
         """Seconds until the search ends, at least 0; infinite without a limit."""
         return max(0.0, self._end - time.monotonic())
 
-    def seconds_to_last(self) -> float:
+    def seconds_to_last(self, trial_id: str) -> float:
         """Seconds until epochs are broken off, at least 0; infinite without a limit."""
-        return max(0.0, self._last - time.monotonic())
+        now = time.monotonic()
+        self._asked[trial_id] = now
+        return max(0.0, self._last - now)
+
+    def silences(self, trial_ids: Collection[str]) -> dict[str, float]:
+        """Seconds since a trial's worker last asked, for those that did; forgets all others."""
+        self._asked = {name: self._asked[name] for name in trial_ids if name in self._asked}
+        now = time.monotonic()
+        return {name: now - then for name, then in self._asked.items()}
 
 
 class RemoteCountdown:
@@ -61,13 +72,22 @@ class RemoteCountdown:
         """
         return self._ask("seconds_left")
 
-    def seconds_to_last(self) -> float:
+    def seconds_to_last(self, trial_id: str) -> float:
         """Seconds until epochs are broken off; infinite where the actor is gone."""
-        return self._ask("seconds_to_last")
+        return self._ask("seconds_to_last", trial_id)
 
-    def _ask(self, method: str) -> float:
+    def silences(self, trial_ids: Collection[str]) -> dict[str, float] | None:
+        """Seconds since each trial's worker last asked; None where the actor does not answer."""
         try:
-            return float(ray.get(getattr(self._actor, method).remote()))
+            answer = self._actor.silences.remote(list(trial_ids))
+            found: dict[str, float] = ray.get(answer, timeout=_ANSWER_LIMIT)
+        except RayError:
+            return None
+        return found
+
+    def _ask(self, method: str, *arguments: str) -> float:
+        try:
+            return float(ray.get(getattr(self._actor, method).remote(*arguments)))
         except RayError:
             return math.inf
 
@@ -76,15 +96,24 @@ class Lateness:
     """Whether epochs are broken off by now; asks the countdown seldom while there is time."""
 
     def __init__(
-        self, countdown: RemoteCountdown, clock: Callable[[], float] = time.monotonic
+        self,
+        countdown: RemoteCountdown,
+        trial_id: str,
+        *,
+        seldom: float = _SELDOM,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Asks a countdown.
 
         Args:
             countdown: What is asked.
+            trial_id: The trial that its worker trains.
+            seldom: The longest pause between two questions, in seconds.
             clock: Returns seconds; only differences are used.
         """
         self._countdown = countdown
+        self._trial_id = trial_id
+        self._seldom = min(seldom, _SELDOM)
         self._clock = clock
         self._next = -math.inf
 
@@ -93,9 +122,9 @@ class Lateness:
         now = self._clock()
         if now < self._next:
             return False
-        left = self._countdown.seconds_to_last()
+        left = self._countdown.seconds_to_last(self._trial_id)
         # Half of what is left, for the end can come nearer: budgets of hours, more workers.
-        self._next = now + min(_SELDOM, max(_OFTEN, left / 2))
+        self._next = now + min(self._seldom, max(_OFTEN, left / 2))
         return left <= 0
 
 

@@ -13,6 +13,10 @@ _SILENCE = 600.0
 """Seconds without a sign of life. One comes after every batch, so the longest silence is the first
 batch of a large network, which TensorFlow traces: a minute or two on a slow CPU."""
 
+_FROZEN = 900.0
+"""Seconds without a question from a worker: it asks each half minute, save while its process
+starts, which may take five minutes, and while an unwanted trial unwinds, one minute."""
+
 _PATIENT = 4 * 3600.0  # seconds of a task that gives no sign of life, such as building a cache
 
 _MARK = 0.6
@@ -22,17 +26,20 @@ hold the next trial, and what TensorFlow keeps from those before it is not given
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of a child process.
+    """Limits of a child process, and of the worker that watches it.
 
     Attributes:
         silence: Seconds without a sign of life after which a task counts as hung.
         epoch: Seconds that one epoch may take; the first one's include all that comes before it.
         memory: Bytes of memory of its own that it may hold; None for the trial's share of its node.
+        frozen: Seconds without a sign of life from a trial's worker after which the driver counts
+            it as lost.
     """
 
     silence: float = _SILENCE
     epoch: float = EPOCH_LIMIT
     memory: int | None = None
+    frozen: float = _FROZEN
 
     @classmethod
     def of(cls, resources: Resources) -> Self:

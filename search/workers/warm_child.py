@@ -176,7 +176,7 @@ class WarmChild:
         """The next message that is more than a sign of life; keeps to the limits meanwhile."""
         if self._connection is None:
             raise WorkerLostError("a training process was asked for news after it had been closed")
-        heard = time.monotonic()
+        heard, hurried = time.monotonic(), False
         try:
             while True:
                 if self._connection.poll(_LOOK_EVERY):
@@ -184,9 +184,10 @@ class WarmChild:
                     if message[0] != ALIVE:
                         return message
                     heard = time.monotonic()
-                if is_late is not None and is_late():
+                # Asked on afterwards: to ask is how a worker tells its driver that it is there.
+                if is_late is not None and is_late() and not hurried:
                     self._connection.send(HURRY)
-                    is_late = None
+                    hurried = True
                 self._look(heard, silence, epoch)
         except (EOFError, OSError):
             raise self._ended() from None

@@ -112,11 +112,16 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._child.drop()
         self._assignment: Mapping[str, Any] = new_config["assignment"]
         self._last_epoch: EpochRecord | None = None
-        countdown = self._settings.countdown
-        self._is_late = None if countdown is None else Lateness(countdown)
+        self._is_late = self._lateness()
         self._state: Any = None
         self._anew: str | None = None
         return True
+
+    def _lateness(self) -> Lateness | None:
+        countdown, seldom = self._settings.countdown, self._settings.limits.frozen / 4
+        if countdown is None:
+            return None
+        return Lateness(countdown, self._assignment["trial_id"], seldom=seldom)
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch, or hands over the trial's result after its last one."""

@@ -10,6 +10,7 @@ from kills import CPU, LOCAL, Meanwhile, Trials, attempts, gone, wait_until
 from neurosweep.errors import CodeMismatchError, RepeatedFailureError, TrialError, WorkerLostError
 from reports import Status
 from search.stages.context import StageWorkers
+from search.workers.control import countdown
 from search.workers.limits import Limits
 from search.workers.worker import WorkerSettings
 from trainables import Runtime
@@ -106,6 +107,28 @@ def test_a_hung_trial_fails_at_once_and_its_worker_goes_on_with_a_fresh_child(tm
     assert worker == same_worker
     assert first != second
     assert gone(first)
+
+
+def test_a_frozen_worker_is_killed_and_its_trial_starts_again_elsewhere(tmp_path):
+    trials = Trials(tmp_path, 2, limits=Limits(frozen=8.0))
+
+    def freeze():
+        wait_until(lambda: trials.begun(0) and trials.begun(1))
+        child, worker = trials.begun(0)[0]
+        os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: len(trials.begun(0)) == 2)
+        assert gone(worker)
+        wait_until(lambda: gone(child))
+
+    with countdown() as left, Meanwhile(freeze, at_last=trials.let_all_go):
+        trials.search(workers=2, countdown=left)
+    assert {record.status for record in trials.records()} == {Status.COMPLETED}
+    assert trials.states() == ["COMPLETE"] * 2
+    # The other one, which asked in time, was left alone.
+    assert [len(trials.begun(number)) for number in range(2)] == [2, 1]
+    (note,) = [text for kind, text in trials.display.told if kind == "note"]
+    assert "t0000 lost its worker and starts again (attempt 2 of 3)" in note
+    assert "its worker gave no sign of life for" in note
 
 
 def test_a_trial_over_its_share_of_memory_fails_and_the_search_goes_on(tmp_path):

@@ -1,0 +1,95 @@
+"""Ends workers that give no sign of life: they are frozen, or cut off without Ray noticing.
+
+A worker's child is watched by its worker, a node by Ray; this watches what is between.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+import ray
+from ray import tune
+
+__all__ = ["FrozenWorkers"]
+
+_LOOK_EVERY = 30.0  # seconds between two looks, at most
+
+
+class _Countdown(Protocol):
+    def silences(self, trial_ids: Collection[str]) -> dict[str, float] | None: ...
+
+
+class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
+    """Kills the actor of a trial that has been silent for too long; the trial has lost its worker.
+
+    A worker that was not heard of yet is silent since its trial began.
+    """
+
+    def __init__(
+        self,
+        countdown: _Countdown,
+        limit: float,
+        *,
+        kill: Callable[[Any], None] = ray.kill,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watches over all trials of a search.
+
+        Args:
+            countdown: Knows when each trial's worker last asked.
+            limit: Seconds of silence after which a worker is killed.
+            kill: Ends an actor, given its handle.
+            clock: Returns seconds; only differences are used.
+        """
+        self._countdown = countdown
+        self._limit = limit
+        self._kill = kill
+        self._clock = clock
+        self._running: dict[str, tuple[Any, float]] = {}
+        self._killed: dict[str, str] = {}
+        self._looked = -math.inf
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles what it was given, to restore it one day; we resume from the run directory.
+        return {}
+
+    def on_trial_start(self, *, trial: Any, **_: Any) -> None:
+        """Watches over a trial from now on."""
+        self._running[_name(trial)] = (trial, self._clock())
+
+    def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
+        """Lets go of a trial that ended."""
+        self._running.pop(_name(trial), None)
+
+    def on_trial_error(self, *, trial: Any, **_: Any) -> None:
+        """Lets go of a trial that lost its worker."""
+        self._running.pop(_name(trial), None)
+
+    def on_step_begin(self, **_: Any) -> None:
+        """Looks, from time to time, for workers that are silent."""
+        now = self._clock()
+        if self._running and now > self._looked + min(_LOOK_EVERY, self._limit / 4):
+            self._looked = now
+            self._look(now)
+
+    def why_killed(self, trial_id: str) -> str | None:
+        """Why a trial's worker was killed here, said once; None if it was not."""
+        return self._killed.pop(trial_id, None)
+
+    def _look(self, now: float) -> None:
+        silences = self._countdown.silences(self._running.keys())
+        if silences is None:  # nothing is known, so nobody is killed
+            return
+        for name, (trial, began) in list(self._running.items()):
+            silence = min(silences.get(name, math.inf), now - began)
+            if silence > self._limit:
+                del self._running[name]
+                self._killed[name] = f"its worker gave no sign of life for {silence:.0f} seconds"
+                self._kill(trial.temporary_state.ray_actor)
+
+
+def _name(trial: Any) -> str:
+    return str(trial.config["assignment"]["trial_id"])
