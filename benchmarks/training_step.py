@@ -6,6 +6,9 @@ precision named. Both on the same network, batch size, threads and optimiser. Th
 search would choose, by the short measurement it makes, is marked.
 
     python -m benchmarks.training_step [--image-size 96] [--threads 2] [--batch-size 32]
+
+All of it under deterministic operations, as a search runs on CPUs; `--without-determinism` takes
+Keras' default, for plain Keras and for ours.
 """
 
 from __future__ import annotations
@@ -175,8 +178,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--images", type=int, default=320)
     parser.add_argument("--only", default="", help="networks whose name contains this")
+    parser.add_argument("--without-determinism", action="store_true")
     options = parser.parse_args()
-    start(Runtime(threads=options.threads))
+    start(Runtime(threads=options.threads, deterministic=not options.without_determinism))
     import keras
 
     keras.utils.set_random_seed(0)  # deterministic operations ask for one
