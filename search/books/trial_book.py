@@ -192,6 +192,18 @@ class TrialBook:
         return list(self._running)
 
     @property
+    def only_waits(self) -> bool:
+        """Whether the search is over and all its trials still wait for a worker."""
+        over = self._budget.search_seconds_left() == 0
+        return over and bool(self._running) and self._budget.held.holders == 0
+
+    def take_back(self) -> None:
+        """Takes back the trials that wait for a worker; `close_waiting` records them."""
+        for running in self._running.values():
+            self._again.append(running.assignment.suggestion)
+        self._running.clear()
+
+    @property
     def exhausted(self) -> bool:
         """Whether no further trial may start."""
         return not self._allows_another(len(self.records) + self.running)
@@ -341,10 +353,17 @@ class TrialBook:
         if kind == InfeasibleError.__name__:
             return self._maker.infeasible(running, int(failure["parameters"]))
         if kind == OutOfTimeError.__name__:
-            return self._maker.broken_off(running, message)
+            return self._out_of_time(running, message)
         log = failure.get("traceback", message)
         self._run.write(f"trials/{running.trial_id}/log.txt", (log.rstrip() + "\n").encode())
         return self._maker.failed(running, failure)
+
+    def _out_of_time(self, running: RunningTrial, why: str) -> TrialRecord:
+        """A trial that the search did not wait for; its epochs are those of an earlier attempt."""
+        if not running.epochs:
+            return self._maker.broken_off(running, why)
+        running.stop_detail = why
+        return self._maker.pruned(running, reason="budget")
 
     def _hand_out_again(self, running: RunningTrial, reason: str) -> bool:
         """Puts a trial that lost its worker before all others, if it may have another attempt."""

@@ -25,7 +25,8 @@ class _Countdown(Protocol):
 class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
     """Kills the actor of a trial that has been silent for too long; the trial has lost its worker.
 
-    A worker that was not heard of yet is silent since its trial began.
+    A worker that was not heard of yet is silent since its trial began, and silence while the driver
+    itself stood still, stopped by a signal say, is nobody's: a worker whose epoch has ended waits.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
         self._clock = clock
         self._running: dict[str, tuple[Any, float]] = {}
         self._killed: dict[str, str] = {}
-        self._looked = -math.inf
+        self._looked = clock()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles what it was given, to restore it one day; we resume from the run directory.
@@ -71,15 +72,18 @@ class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
     def on_step_begin(self, **_: Any) -> None:
         """Looks, from time to time, for workers that are silent."""
         now = self._clock()
-        if self._running and now > self._looked + min(_LOOK_EVERY, self._limit / 4):
+        if now > self._looked + min(_LOOK_EVERY, self._limit / 4):
+            if self._running:
+                self._look(now)
             self._looked = now
-            self._look(now)
 
     def why_killed(self, trial_id: str) -> str | None:
         """Why a trial's worker was killed here, said once; None if it was not."""
         return self._killed.pop(trial_id, None)
 
     def _look(self, now: float) -> None:
+        if now > self._looked + self._limit / 2:  # it looks more often, so it was away
+            self._running = {name: (trial, now) for name, (trial, _) in self._running.items()}
         silences = self._countdown.silences(self._running.keys())
         if silences is None:  # nothing is known, so nobody is killed
             return

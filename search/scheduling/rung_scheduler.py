@@ -27,7 +27,7 @@ class FirstCome(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         for status in (Trial.PENDING, Trial.PAUSED):
             waiting = [trial for trial in live if trial.status == status]
             if waiting:
-                return min(waiting, key=lambda trial: str(trial.trial_id))  # they are numbered
+                return min(waiting, key=lambda trial: _trial(trial)[0])  # Tune's names are random
         return None
 
 

@@ -42,6 +42,8 @@ _TUNE_ENVIRONMENT = {
 }
 
 
+_FETCH_LIMIT = 300.0  # seconds for weights or a state to come from a worker
+
 _LOOK_EVERY = 0.5  # seconds between two looks for a request to stop
 
 
@@ -64,10 +66,12 @@ def run_trials(
         rungs: Stops trials early; None lets each train to its end.
         request: Where somebody may ask to stop.
     """
+    if (who := request.take()) is not None:
+        book.stop(who)  # asked before the first trial
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
     worker = tune.with_resources(tune.with_parameters(TrialWorker, settings=settings), resources)
-    over = False
+    over = book.exhausted
     while not over:
         callback = BookCallback(book, _watch_over(settings))
         over = _fit(book, worker, callback, workers=workers, rungs=rungs, request=request)
@@ -107,6 +111,8 @@ def _fit(
         callback.on_tune_failure(error)
     if callback.broken is not None:
         raise callback.broken
+    if book.only_waits:
+        book.take_back()
     return not callback.tune_failed
 
 
@@ -258,7 +264,8 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
 class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
     """Looks up between Tune's steps.
 
-    It ends all trials once the books cannot be kept, and tells the book who asked to stop.
+    It ends all trials once the books cannot be kept, tells the book who asked to stop, and does not
+    wait for places once the search is over.
     """
 
     def __init__(self, callback: BookCallback, book: TrialBook, request: StopRequest) -> None:
@@ -266,6 +273,7 @@ class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no 
         self._book = book
         self._request = request
         self._looked = -math.inf
+        self._asked = False
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether this trial ends."""
@@ -276,10 +284,16 @@ class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no 
         """Whether the search ends."""
         if time.monotonic() > self._looked + _LOOK_EVERY:
             self._looked = time.monotonic()
-            if self._request.exists() and (who := self._request.take()) is not None:
-                self._looked = math.inf  # once is enough
-                self._book.stop(who)
-        return self._callback.broken is not None
+            self._look()
+        return self._callback.broken is not None or self._book.only_waits
+
+    def _look(self) -> None:
+        """Looks for a request to stop; one is enough."""
+        if self._asked or not self._request.exists():
+            return
+        if (who := self._request.take()) is not None:
+            self._asked = True
+            self._book.stop(who)
 
 
 def _name(trial: Any) -> str:
@@ -300,6 +314,9 @@ def _failure_of(trial: Any) -> dict[str, str]:
     if isinstance(error, ray.exceptions.RayActorError):
         return _lost(f"its worker's process or node is gone: {error}")
     cause = getattr(error, "cause", None)
+    if isinstance(cause, ray.exceptions.RayError):
+        # What it was to fetch or hand over was lost on the way: no fault of the trial.
+        return _lost(f"Ray failed its worker: {cause}")
     kind = "TuneError" if cause is None else type(cause).__name__
     # Both Ray and Tune put what was raised into the last line, after the remote traceback.
     message = text.strip().rpartition("\n")[2].removeprefix(f"{kind}: ")
@@ -320,7 +337,7 @@ def _outcome(final: dict[str, Any]) -> Outcome:
 
 def _fetch(weights: Any) -> Any:
     try:
-        return ray.get(weights)
+        return ray.get(weights, timeout=_FETCH_LIMIT)
     except ray.exceptions.RayError as error:
         raise WorkerLostError(f"the worker was lost before its weights came: {error}") from error
 

@@ -41,6 +41,10 @@ _ATTEMPTS = 3
 
 _PLACE_LIMIT = 600.0  # seconds for a cluster to bring a node back
 
+_LOOK_EVERY = 30.0  # seconds between two questions whether a worker is alive
+
+_THREADS = 2  # of a worker: one for its task, one to answer
+
 _AS_MANY_AS_FIT = 2**31  # workers: those of a node are limited by its resources alone
 
 
@@ -227,21 +231,44 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
                 "with --resume"
             )
         try:
-            return ray.get(self._actor.run.remote(task, payload, seconds))
+            return self._answer(self._actor.run.remote(task, payload, seconds))
         except RayTaskError:
             raise
         except RayError as error:
-            with contextlib.suppress(Exception):
-                ray.kill(self._actor)
-            self._hire()
-            self._replaced = True
-            message = f"its process or node is gone: {error}"
-            return "failed", {"kind": WorkerLostError.__name__, "message": message}
+            return self._lose(f"its process or node is gone: {error}")
+        except WorkerLostError as error:
+            return self._lose(str(error))
+
+    def _answer(self, answer: Any) -> Any:
+        """Waits for the end of a task, and asks meanwhile whether its worker is alive.
+
+        Raises:
+            WorkerLostError: if it has a place and did not answer for as long as a frozen one.
+            RayError: if it is gone.
+        """
+        limit = self._settings.limits.frozen
+        look, silent = min(_LOOK_EVERY, limit / 4), 0.0
+        while silent <= limit:
+            if ray.wait([answer], timeout=look)[0]:
+                return ray.get(answer)
+            if not self.ready(0) or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
+                silent = 0.0
+            else:
+                silent += look  # counted, not read from a clock: the driver may have stood still
+        raise WorkerLostError(f"its worker gave no sign of life for {silent:.0f} seconds")
+
+    def _lose(self, message: str) -> tuple[str, dict[str, str]]:
+        """Puts another worker in the place of one that is lost, and says so as a child would."""
+        with contextlib.suppress(Exception):
+            ray.kill(self._actor)
+        self._hire()
+        self._replaced = True
+        return "failed", {"kind": WorkerLostError.__name__, "message": message}
 
     def _hire(self) -> None:
         resources = self._settings.resources
         actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
-        self._actor = actor.remote(self._settings)
+        self._actor = actor.options(max_concurrency=_THREADS).remote(self._settings)
         self._ready = self._actor.__ray_ready__.remote()
 
 

@@ -16,11 +16,12 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 __all__ = ["Countdown", "Lateness", "RemoteCountdown", "countdown"]
 
 _OFTEN, _SELDOM = 1.0, 30.0  # seconds between two looks at the countdown, at least and at most
-_ANSWER_LIMIT = 10.0  # seconds that the driver waits for the actor beside it
+_ANSWER_LIMIT = 10.0  # seconds to wait for an answer: a worker has its child to watch meanwhile
 
 
 class Countdown:
@@ -66,14 +67,14 @@ class RemoteCountdown:
         self._actor.tell.remote(seconds, last)
 
     def seconds_left(self) -> float:
-        """Seconds until the search ends; infinite where the actor is gone.
+        """Seconds until the search ends; infinite where the actor does not answer.
 
         It lives and dies with the driver's machine, and with the driver the workers end.
         """
         return self._ask("seconds_left")
 
     def seconds_to_last(self, trial_id: str) -> float:
-        """Seconds until epochs are broken off; infinite where the actor is gone."""
+        """Seconds until epochs are broken off; infinite where the actor does not answer."""
         return self._ask("seconds_to_last", trial_id)
 
     def silences(self, trial_ids: Collection[str]) -> dict[str, float] | None:
@@ -87,7 +88,8 @@ class RemoteCountdown:
 
     def _ask(self, method: str, *arguments: str) -> float:
         try:
-            return float(ray.get(getattr(self._actor, method).remote(*arguments)))
+            answer = getattr(self._actor, method).remote(*arguments)
+            return float(ray.get(answer, timeout=_ANSWER_LIMIT))
         except RayError:
             return math.inf
 
@@ -131,7 +133,9 @@ class Lateness:
 @contextlib.contextmanager
 def countdown() -> Iterator[RemoteCountdown]:
     """A countdown for the length of the block; Ray is connected."""
-    actor = ray.remote(num_cpus=0)(Countdown).remote()
+    # Without this Ray puts it on any node, and those of a cluster come and go.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor = ray.remote(num_cpus=0, scheduling_strategy=here)(Countdown).remote()
     try:
         yield RemoteCountdown(actor)
     finally:

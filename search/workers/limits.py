@@ -15,7 +15,8 @@ batch of a large network, which TensorFlow traces: a minute or two on a slow CPU
 
 _FROZEN = 900.0
 """Seconds without a question from a worker: it asks each half minute, save while its process
-starts, which may take five minutes, and while an unwanted trial unwinds, one minute."""
+starts, which may take five minutes, while an unwanted trial unwinds, one minute, and while it waits
+for the driver to say that it wants another epoch."""
 
 _PATIENT = 4 * 3600.0  # seconds of a task that gives no sign of life, such as building a cache
 

@@ -16,7 +16,7 @@ import ray
 from ray import tune
 
 import scans
-from neurosweep.errors import StateError, TrialError
+from neurosweep.errors import OutOfTimeError, StateError, TrialError
 from search.workers.child import CONTINUE, STOP
 from search.workers.code_hash import code_hash, explain_mismatch
 from search.workers.control import Lateness, RemoteCountdown
@@ -148,6 +148,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _next_message(self) -> tuple[str, Any]:
         if self._last_epoch is None:
+            if self._is_over():
+                raise OutOfTimeError("the search ended before it began on a worker")
             self._begin(_brought(self._assignment.get("state")))
         else:
             self._child.answer(CONTINUE if self._time_for_another_epoch() else STOP)
@@ -176,6 +178,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             self._state = ray.put(np.frombuffer(content, np.uint8))
             kind, content = self._child.next_message(self._is_late)
         return kind, content
+
+    def _is_over(self) -> bool:
+        """Whether the search has ended, while this trial waited for a worker say."""
+        countdown = self._settings.countdown
+        return countdown is not None and countdown.seconds_left() <= 0
 
     def _time_for_another_epoch(self) -> bool:
         """Whether at least half of the next epoch would lie before the deadline."""
@@ -261,6 +268,10 @@ class StageWorker:
                 return kind, content
             late = deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline
             self._child.answer(STOP if late else CONTINUE)
+
+    def alive(self) -> bool:
+        """Answers, while a task runs as well: the actor has a thread for it."""
+        return True
 
     def close(self) -> None:
         """Ends the child process."""

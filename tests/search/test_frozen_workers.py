@@ -47,54 +47,73 @@ def watch(clock, heard, killed):
     return FrozenWorkers(heard, 900.0, kill=killed.append, clock=clock)
 
 
-def test_a_silent_worker_is_killed_once_and_the_others_are_left(watch, clock, heard, killed):
+@pytest.fixture
+def pass_time(watch, clock):
+    """Lets seconds pass in Tune's loop."""
+
+    def passed(seconds):
+        end = clock.now + seconds
+        while clock.now < end:
+            clock.now = min(end, clock.now + 31)
+            watch.on_step_begin()
+
+    return passed
+
+
+def test_a_silent_worker_is_killed_once_and_the_others_are_left(watch, pass_time, heard, killed):
     for name in ("t0", "t1"):
         watch.on_trial_start(trial=trial(name))
-    clock.now += 2000
+    heard.silences_of = {"t0": 5.0, "t1": 5.0}
+    pass_time(2000)
     heard.silences_of = {"t0": 901.0, "t1": 899.0}
-    watch.on_step_begin()
-    clock.now += 100
-    watch.on_step_begin()
+    pass_time(100)
     assert killed == ["actor of t0"]
     assert watch.why_killed("t0") == "its worker gave no sign of life for 901 seconds"
     assert watch.why_killed("t0") is None
     assert watch.why_killed("t1") is None
 
 
-def test_a_worker_that_was_never_heard_of_is_silent_since_its_trial_began(watch, clock, killed):
+def test_a_worker_that_was_never_heard_of_is_silent_since_its_trial_began(watch, pass_time, killed):
+    pass_time(500)
     watch.on_trial_start(trial=trial("t0"))
-    clock.now += 899
-    watch.on_step_begin()
+    pass_time(899)
     assert killed == []
-    clock.now += 50
-    watch.on_step_begin()
+    pass_time(50)
     assert killed == ["actor of t0"]
 
 
-def test_what_was_heard_of_an_earlier_attempt_does_not_count(watch, clock, heard, killed):
-    clock.now += 5000
+def test_what_was_heard_of_an_earlier_attempt_does_not_count(watch, pass_time, heard, killed):
+    pass_time(5000)
     heard.silences_of = {"t0": 4000.0}
     watch.on_trial_start(trial=trial("t0"))
-    clock.now += 100
-    watch.on_step_begin()
+    pass_time(100)
     assert killed == []
 
 
+def test_silence_while_the_driver_stood_still_is_nobodys(watch, clock, pass_time, heard, killed):
+    watch.on_trial_start(trial=trial("t0"))
+    pass_time(100)
+    clock.now += 2000  # Ctrl-Z, and fg
+    heard.silences_of = {"t0": 1990.0}
+    pass_time(900)
+    assert killed == []
+    pass_time(62)
+    assert killed == ["actor of t0"]
+
+
 @pytest.mark.parametrize("end", ["on_trial_complete", "on_trial_error"])
-def test_a_trial_that_ended_is_watched_no_more(watch, clock, heard, killed, end):
+def test_a_trial_that_ended_is_watched_no_more(watch, pass_time, heard, killed, end):
     watch.on_trial_start(trial=trial("t0"))
     getattr(watch, end)(trial=trial("t0"))
-    clock.now += 2000
-    watch.on_step_begin()
+    pass_time(2000)
     assert killed == []
     assert heard.asked == 0
 
 
-def test_nobody_is_killed_while_nothing_is_known(watch, clock, heard, killed):
+def test_nobody_is_killed_while_nothing_is_known(watch, pass_time, heard, killed):
     watch.on_trial_start(trial=trial("t0"))
     heard.silences_of = None
-    clock.now += 2000
-    watch.on_step_begin()
+    pass_time(2000)
     assert killed == []
 
 

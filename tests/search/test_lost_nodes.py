@@ -1,5 +1,6 @@
 """A node of a real cluster of raylets is lost in mid-trial: its trials go on elsewhere."""
 
+import math
 import os
 import signal
 
@@ -7,9 +8,11 @@ import psutil
 import pytest
 import ray
 from kills import RAY, Meanwhile, Trials, gone, wait_until
+from ray._private.state import actors
 from ray.cluster_utils import Cluster
 
 from reports import Status
+from search.workers.control import countdown
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -39,6 +42,15 @@ def kill_node_of(worker: int, cluster: Cluster) -> None:
         for started in node.all_processes["raylet"]:
             if started.process.pid == raylet.pid:
                 started.process.wait()
+
+
+def test_the_countdown_is_where_the_driver_is(cluster):
+    ours = ray.get_runtime_context().get_node_id()
+    for _ in range(8):
+        with countdown() as left:
+            assert left.seconds_left() == math.inf
+            (actor,) = (one for one in actors().values() if one["State"] == "ALIVE")
+            assert actor["Address"]["NodeID"] == ours
 
 
 def test_the_trials_of_a_lost_node_go_on_elsewhere_and_the_rest_goes_on_meanwhile(

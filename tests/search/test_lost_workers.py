@@ -9,6 +9,7 @@ from kills import CPU, LOCAL, Meanwhile, Trials, attempts, gone, wait_until
 
 from neurosweep.errors import CodeMismatchError, RepeatedFailureError, TrialError, WorkerLostError
 from reports import Status
+from search.runs.stopping import StopRequest
 from search.stages.context import StageWorkers
 from search.workers.control import countdown
 from search.workers.limits import Limits
@@ -182,6 +183,75 @@ def test_enough_trials_wait_for_places_to_make_a_cluster_grow_at_once(tmp_path):
     assert trials.states() == ["COMPLETE"] * 8
 
 
+def stopped_while_some_wait(trials, *, let_go):
+    """Six trials on two places; somebody stops the search meanwhile."""
+
+    def stop():
+        wait_until(lambda: len(list(trials.folder.glob("*.pids"))) == 2)
+        wait_until(lambda: trials.book.running == 6)
+        StopRequest(trials.run.path).ask()
+        wait_until(lambda: any("asked to stop" in text for _, text in trials.display.told))
+        let_go()
+
+    with countdown() as left, Meanwhile(stop, at_last=trials.let_all_go):
+        trials.book.follow(left)
+        trials.search(workers=6, countdown=left)
+        trials.book.follow(None)
+    trials.book.close_waiting()
+
+
+def test_trials_that_wait_for_a_worker_do_not_begin_once_the_search_is_over(tmp_path):
+    trials = Trials(tmp_path, 20)
+    stopped_while_some_wait(trials, let_go=trials.let_all_go)
+    assert len(list(tmp_path.glob("*.pids"))) == 2
+    records = {record.trial_id: record for record in trials.records()}
+    assert sorted(records) == [f"t{number:04d}" for number in range(6)]
+    ran = {name for name, record in records.items() if record.status == Status.COMPLETED}
+    assert ran == {"t0000", "t0001"}
+    for name in records.keys() - ran:
+        assert (records[name].status, records[name].stop_reason) == (Status.PRUNED, "budget")
+        assert records[name].epochs == 0
+    assert "RUNNING" not in trials.states()
+
+
+def test_a_search_that_is_over_waits_for_no_place(tmp_path):
+    """No node comes: trials that nobody can train do not hold the search."""
+    trials = Trials(tmp_path, 20)
+    held = [ray.remote(num_cpus=1)(Nothing).remote() for _ in range(2)]
+    ray.get([actor.ready.remote() for actor in held])
+    try:
+
+        def stop():
+            wait_until(lambda: trials.book.running == 3)
+            StopRequest(trials.run.path).ask()
+
+        with Meanwhile(stop, at_last=trials.let_all_go):
+            trials.search(workers=3)
+        trials.book.close_waiting()
+    finally:
+        for actor in held:
+            ray.kill(actor)
+    assert not list(tmp_path.glob("*.pids"))
+    assert {record.stop_reason for record in trials.records()} == {"budget"}
+    assert trials.names() == ["t0000", "t0001", "t0002"]
+    assert "RUNNING" not in trials.states()
+
+
+class Nothing:
+    """Holds a place."""
+
+    def ready(self):
+        return True
+
+
+def test_a_request_that_came_before_the_first_trial_is_answered(tmp_path):
+    trials = Trials(tmp_path, 20)
+    StopRequest(trials.run.path).ask()
+    trials.search(workers=2)
+    assert trials.names() == []
+    assert trials.book.running == 0
+
+
 def test_a_worker_with_other_code_stops_the_search_before_its_first_trial(tmp_path):
     trials = Trials(tmp_path, 20)
     with pytest.raises(CodeMismatchError, match="must run the same version .* 0123456789abcdef"):
@@ -205,6 +275,27 @@ def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
         Meanwhile(kill, at_last=(tmp_path / "go-3").touch),
     ):
         assert worker.run("fine_tune", {"source": tmp_path}) == 3
+
+
+def test_a_stages_task_outlives_a_frozen_worker(tmp_path):
+    def freeze():
+        wait_until(lambda: attempts(tmp_path, "stage"))
+        child, worker = attempts(tmp_path, "stage")[0]
+        os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: len(attempts(tmp_path, "stage")) == 2)
+        wait_until(lambda: gone(worker) and gone(child))
+
+    with (
+        stage_workers(limits=Limits(frozen=4.0)) as worker,
+        Meanwhile(freeze, at_last=(tmp_path / "free").touch),
+    ):
+        assert worker.run("fine_tune", {"source": tmp_path}) == 2
+
+
+def test_a_stages_task_that_takes_longer_than_a_frozen_worker_may_be_silent(tmp_path):
+    with stage_workers(limits=Limits(frozen=2.0)) as worker:
+        assert worker.run("run", {"action": "beating", "seconds": 6.0}) == "done beating"
+    assert not attempts(tmp_path, "stage")
 
 
 def test_a_stages_task_that_loses_every_worker_is_given_up(tmp_path):

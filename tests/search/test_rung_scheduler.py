@@ -70,17 +70,23 @@ def test_a_trial_with_a_result_is_let_go_and_one_that_lost_its_worker_may_come_a
     assert rungs.decide("last", 2, 10, 0.1).reason.endswith("of 6")
 
 
+def known_to_tune(number, status):
+    """Tune names trials at random."""
+    name = f"{1234567 * (100 - number) % 2**32:08x}"
+    ours = vars(trial(number)) | {"trial_id": name, "status": status}
+    return SimpleNamespaceThatHashes(**ours)
+
+
 @pytest.mark.parametrize("scheduler", [FirstCome(), RungScheduler(Rungs(), Book())])
 def test_trials_start_in_their_order_and_ended_ones_are_not_looked_at(scheduler):
-    live = {SimpleNamespaceThatHashes(trial_id=f"a_{n:05d}", status="PENDING") for n in (11, 3, 7)}
-    live.add(SimpleNamespaceThatHashes(trial_id="a_00001", status="RUNNING"))
-    live.add(SimpleNamespaceThatHashes(trial_id="a_00002", status="PAUSED"))
+    live = {known_to_tune(number, "PENDING") for number in (11, 3, 7)}
+    live |= {known_to_tune(1, "RUNNING"), known_to_tune(2, "PAUSED")}
     controller = SimpleNamespace(get_live_trials=lambda: live)  # get_trials would raise
     started = []
-    while (trial := scheduler.choose_trial_to_run(controller)) is not None:
-        started.append(trial.trial_id)
-        live.remove(trial)
-    assert started == ["a_00003", "a_00007", "a_00011", "a_00002"]
+    while (chosen := scheduler.choose_trial_to_run(controller)) is not None:
+        started.append(chosen.config["assignment"]["trial_id"])
+        live.remove(chosen)
+    assert started == ["t0003", "t0007", "t0011", "t0002"]
 
 
 def test_tune_may_pickle_it_without_the_books():

@@ -47,6 +47,8 @@ class Book:
     def running(self):
         return self.given - len(self.ended)
 
+    only_waits = False
+
     @property
     def running_trials(self):
         ended = {name for name, _ in self.ended}
@@ -111,7 +113,10 @@ def run(book, monkeypatch, rungs=None):
     monkeypatch.setattr(tuning, "TrialWorker", Trainable)
     resources = {"CPU": 1.0, "GPU": 0.0}
     request = StopRequest(Path("/nowhere"))
-    run_trials(book, None, workers=2, resources=resources, rungs=rungs or Rungs(), request=request)
+    settings = SimpleNamespace(countdown=None)
+    run_trials(
+        book, settings, workers=2, resources=resources, rungs=rungs or Rungs(), request=request
+    )
 
 
 def test_all_trials_run_and_end(local_ray, monkeypatch):
