@@ -6,7 +6,9 @@ and first weights. Stated is the mean difference in validation accuracy with its
 Student's t over the pairs; the two cannot be told apart where it holds 0. How wide it is says how
 large a difference could have been seen.
 
-    python -m benchmarks.step_accuracy [--seeds 3] [--epochs 12] [--images 800] [--threads 2]
+    python -m benchmarks.step_accuracy [--seeds 3] [--epochs 12] [--threads 2] [--data DIR]
+
+Without a folder of images, 800 phantoms are drawn.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from statistics import mean, stdev
 from benchmarks.training_step import mini_resnet, mini_vgg, plain_cnn, recipe_of
 
 _SIZE = 64
+_PHANTOMS = 800
 FAMILIES = {
     "plain_cnn": plain_cnn([16, 32, 32], 64),
     "mini_vgg": mini_vgg([16, 16, 32], batch_norm=True),
@@ -35,7 +38,9 @@ WAYS = {
 }
 
 
-def accuracies(way: str, folder: Path, options: Sequence[int]) -> dict[str, list[float]]:
+def accuracies(
+    way: str, folder: Path, images: Path, options: Sequence[int]
+) -> dict[str, list[float]]:
     """Validation accuracy of the kept epoch, by family, in the order of the seeds."""
     import scans
     import trainables
@@ -45,7 +50,7 @@ def accuracies(way: str, folder: Path, options: Sequence[int]) -> dict[str, list
 
     seeds, epochs, threads = options
     trainables.start(trainables.Runtime(threads=threads, **WAYS[way]))
-    data = Data(path=folder / "images", image_size=_SIZE, color="grey")
+    data = Data(path=images, image_size=_SIZE, color="grey")
     source, _ = prepare(RunDirectory.create(folder / f"run-{way}", {}), data, seed=0)
     dataset = scans.open_dataset(source, image_size=_SIZE, color="grey")
     found: dict[str, list[float]] = {name: [] for name in FAMILIES}
@@ -59,8 +64,10 @@ def accuracies(way: str, folder: Path, options: Sequence[int]) -> dict[str, list
     return found
 
 
-def in_fresh_process(way: str, folder: Path, options: Sequence[int]) -> dict[str, list[float]]:
-    told = json.dumps([way, str(folder), list(options)])
+def in_fresh_process(
+    way: str, folder: Path, images: Path, options: Sequence[int]
+) -> dict[str, list[float]]:
+    told = json.dumps([way, str(folder), str(images), list(options)])
     command = [sys.executable, "-m", "benchmarks.step_accuracy", "--run", told]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -100,13 +107,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--images", type=int, default=800)
+    parser.add_argument("--data", type=Path, help="a folder of images, as a search takes it")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
-        way, folder, counts = json.loads(options.run)
-        found = accuracies(way, Path(folder), counts)
+        way, folder, images, counts = json.loads(options.run)
+        found = accuracies(way, Path(folder), Path(images), counts)
         (Path(folder) / f"{way}.json").write_text(json.dumps(found))
         return
     from scans.phantom import write_phantom
@@ -114,8 +121,10 @@ def main() -> None:
     counts = (options.seeds, options.epochs, options.threads)
     with tempfile.TemporaryDirectory(prefix="step-accuracy-") as name:
         folder = Path(name)
-        write_phantom(folder / "images", images=options.images, size=_SIZE)
-        found = {way: in_fresh_process(way, folder, counts) for way in WAYS}
+        images = options.data or folder / "images"
+        if options.data is None:
+            write_phantom(images, images=_PHANTOMS, size=_SIZE)
+        found = {way: in_fresh_process(way, folder, images.resolve(), counts) for way in WAYS}
     show(found["ours"], found["plain"])
 
 
