@@ -267,8 +267,10 @@ def test_what_was_to_start_again_is_recorded_where_no_budget_is_left(run):
     after.close_waiting()
     first, second = after.records
     assert (first.status, first.stop_reason, first.val_accuracy) == ("pruned", "budget", 0.6)
-    assert (second.trial_id, second.status) == (untrained, Status.FAILED)
-    assert states(run) == ["PRUNED", "FAIL"]
+    assert (second.trial_id, second.status) == (untrained, Status.PRUNED)
+    assert (second.stop_reason, second.epochs) == ("budget", 0)
+    assert first.held_seconds is second.held_seconds is None  # only the killed sitting knew
+    assert states(run) == ["PRUNED", "PRUNED"]
     assert len((run.path / "trials.jsonl").read_text().splitlines()) == 2
 
 
