@@ -134,16 +134,6 @@ class TrialBook:
         self._streak.resume(self.records)
         for record in self.records:
             self._teacher.ask_for_repeats(record)
-        self._budget.held.take_over(self._held_before())
-
-    def _held_before(self) -> float:
-        """Seconds that earlier sittings held workers for.
-
-        A sitting that ended in order has said so; of one that was killed, what its trials tell.
-        """
-        ended = sum(record.held_seconds or record.seconds for record in self.records)
-        running = sum(self._left_running(one).seconds for one in self._again)
-        return max(float(self._run.info.get("held_seconds", 0.0)), ended + running)
 
     def _left_running(self, suggestion: Suggestion) -> RunningTrial:
         """A trial that is to start again, with the epochs it had."""
