@@ -20,6 +20,7 @@ from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
 from search import provenance
 from search.books.assignment import Plan
+from search.books.held_before import held_before
 from search.budgets.budget import Budget
 from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
@@ -84,6 +85,8 @@ def conduct(request: Request) -> Path:
         open_run(request) as directory,
         _told(request, directory, budget) as display,
     ):
+        # Before anything can end this sitting: its end writes down what all sittings held.
+        budget.held.take_over(held_before(directory))
         if directory.uri is not None:
             display.note(f"mirrored to {directory.uri}; the run directory is {directory.path}")
         try:

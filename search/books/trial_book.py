@@ -47,6 +47,8 @@ Weights = list[NDArray[np.generic]]
 _ATTEMPTS = 3
 """How often a trial is begun that loses its worker: no fault of its own, but not for ever."""
 
+_NO_MORE_BUDGET = "the budget ended before it could start again"
+
 _RECENT = 10  # trials from whose first epochs the next one's is guessed
 
 
@@ -132,16 +134,6 @@ class TrialBook:
         self._streak.resume(self.records)
         for record in self.records:
             self._teacher.ask_for_repeats(record)
-        self._budget.held.take_over(self._held_before())
-
-    def _held_before(self) -> float:
-        """Seconds that earlier sittings held workers for.
-
-        A sitting that ended in order has said so; of one that was killed, what its trials tell.
-        """
-        ended = sum(record.held_seconds or record.seconds for record in self.records)
-        running = sum(self._left_running(one).seconds for one in self._again)
-        return max(float(self._run.info.get("held_seconds", 0.0)), ended + running)
 
     def _left_running(self, suggestion: Suggestion) -> RunningTrial:
         """A trial that is to start again, with the epochs it had."""
@@ -156,14 +148,8 @@ class TrialBook:
         """Records the trials that were to start again and for which no budget is left."""
         while self._again:
             running = self._left_running(self._again.popleft())
-            told = "the budget ended before it could start again"
-            if running.epochs:
-                running.stop_detail = told
-                record = self._maker.pruned(running, reason="budget")
-            else:
-                failure = {"kind": WorkerLostError.__name__, "message": told}
-                record = self._maker.failed(running, failure)
-            self._close(record, running)
+            record = self._maker.broken_off(running, _NO_MORE_BUDGET)
+            self._close(self._with_held(record), running)
 
     def follow(self, countdown: Countdown | None) -> None:
         """Keeps a countdown up to date with the budget from now on; None lets go of it."""
@@ -323,12 +309,17 @@ class TrialBook:
             if self._hand_out_again(running, str(error)):
                 return None
             record = self._lost_for_good(running, str(error))
-        record = replace(record, held_seconds=round(self._held[trial_id], 3))
         del self._running[trial_id]
+        record = self._with_held(record)
         self._close(record, running)
         self._tell_time()
         self._streak.note(record)
         return record
+
+    def _with_held(self, record: TrialRecord) -> TrialRecord:
+        """The record with what this sitting held workers for; as it is if it held none."""
+        held = self._held.get(record.trial_id)
+        return record if held is None else replace(record, held_seconds=round(held, 3))
 
     def _close(self, record: TrialRecord, running: RunningTrial) -> None:
         """Makes a record count, and tells of it."""
@@ -380,10 +371,13 @@ class TrialBook:
         return True
 
     def _lost_for_good(self, running: RunningTrial, reason: str) -> TrialRecord:
+        """A failure after the last attempt; before it the budget is over: no fault of the trial."""
         times = self._lost[running.trial_id]
         lost = f"the trial lost its worker in {times} of {_ATTEMPTS} attempts"
         message = f"{lost}, the last time: {reason}"
         self._run.write(f"trials/{running.trial_id}/log.txt", (message.rstrip() + "\n").encode())
+        if times < _ATTEMPTS:
+            return self._maker.broken_off(running, f"{_NO_MORE_BUDGET}: {first_line(message)}")
         failure = {"kind": WorkerLostError.__name__, "message": message}
         return self._maker.failed(running, failure)
 

@@ -177,7 +177,9 @@ class RecordMaker:
         )
 
     def broken_off(self, trial: RunningTrial, why: str) -> TrialRecord:
-        """A trial whose first epoch the budget did not wait for."""
+        """A trial that the budget ended without a result; its whole epochs count, if it has any."""
+        if trial.epochs:
+            return replace(self.pruned(trial, reason="budget"), stop_detail=why)
         return self._record(
             trial,
             status=Status.PRUNED,

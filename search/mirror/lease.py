@@ -19,7 +19,7 @@ from neurosweep.errors import LeaseLostError, RunDirectoryError, StoreError
 from search.files.holder import Holder
 from search.mirror.store import Store
 
-__all__ = ["LEASE", "LEASE_SECONDS", "Lease"]
+__all__ = ["LEASE", "LEASE_SECONDS", "Lease", "waking_and_sleeping"]
 
 LEASE = "lease.json"
 """The name of the object."""
@@ -29,6 +29,15 @@ LEASE_SECONDS = 60.0
 
 _SETTLE_SECONDS = 2.0
 _TRIES = 5
+
+
+def waking_and_sleeping() -> float:
+    """Seconds on a clock that goes on while the machine is suspended, where the system has one.
+
+    On Linux the monotonic clock stands still then, while others see this driver silent.
+    """
+    boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Lease:
         *,
         seconds: float = LEASE_SECONDS,
         settle: float = _SETTLE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = waking_and_sleeping,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepares to take it; `take` does.
@@ -63,7 +72,7 @@ class Lease:
             store: Where the run is.
             seconds: The silence after which a holder may be replaced.
             settle: Seconds between writing and reading back; reading and writing take less.
-            clock: Returns seconds; only differences are used.
+            clock: Returns seconds, those of a suspended machine too; only differences are used.
             sleep: Waits so long.
         """
         self.seconds = seconds

@@ -71,7 +71,7 @@ class Mirror:
             StoreError: if the store has not answered for longer than a short outage.
         """
         if self._failure is None and self._lease.age > self._lease.seconds:
-            self._strictly(self._lease.renew)  # this process slept: another may have the run
+            self._strictly(self._lease.renew)  # this machine slept: another may have the run
         if self._failure is not None:
             raise self._failure
 

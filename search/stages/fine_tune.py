@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from neurosweep.errors import TrialError
+from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, Status, TrialRecord
 from reports.ranking import Ranking
 from search.books.trial_records import judged
@@ -42,7 +42,16 @@ def winner_of(records: Iterable[TrialRecord], ranking: Ranking) -> TrialRecord:
 
 
 def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
-    """Fine-tunes the best trial of the search; returns its record, or None if there is one."""
+    """Fine-tunes the best trial of the search, unless that was done or there is no time for it.
+
+    What was no fault of the trial is not recorded, so that a later sitting does it.
+
+    Returns:
+        Its record; None if there is one already, or the time was over before an epoch was.
+
+    Raises:
+        WorkerLostError: if its worker was lost time after time.
+    """
     searched = [record for record in run.records if record.stage == Stage.SEARCH]
     parent = winner_of(searched, run.ranking)
     if any(r.parent_id == parent.trial_id for r in run.records if r.stage == Stage.FINE_TUNE):
@@ -60,12 +69,20 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
         "source": run.source,
     }
     try:
-        result: FitResult = worker.run(
+        result: FitResult | None = worker.run(
             "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
         )
+    except WorkerLostError:
+        raise
     except TrialError as error:
         run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner (log.txt)")
         return _failed(run.directory, parent, settings, str(error), started)
+    if result is None:
+        run.display.note(
+            f"fine-tuning left out: the time was over before its first epoch; {parent.trial_id} "
+            "stays the winner, and --resume with more time tries again"
+        )
+        return None
     if result.stop_reason == "stopped":
         # A replay ends where the budget ended this one.
         recipe = replace(recipe, fine_tune=replace(settings, epochs=max(1, result.epochs)))

@@ -21,6 +21,7 @@ import scans
 import trainables
 from search.workers.state_rhythm import KEEP_SECONDS, StateRhythm
 from trainables import EpochRecord, Evaluation, FitResult, Recipe, Runtime
+from trainables.alive import BreakOff
 
 __all__ = [
     "cross_validate",
@@ -100,9 +101,16 @@ def fit(
 
 def fine_tune(
     *, recipe: Recipe, weights: Weights, source: scans.Source, report: Report
-) -> FitResult:
-    """Trains the top block of a trained configuration."""
-    return trainables.fine_tune(recipe, weights, _dataset(source, recipe), report)
+) -> FitResult | None:
+    """Trains the top block of a trained configuration.
+
+    Returns:
+        What it came to; None if its time was over before its first epoch, which is no failure.
+    """
+    try:
+        return trainables.fine_tune(recipe, weights, _dataset(source, recipe), report)
+    except BreakOff:
+        return None
 
 
 def cross_validate(

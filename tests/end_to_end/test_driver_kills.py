@@ -1,5 +1,8 @@
 """kill -9 of the driver at random moments: `--resume` loses no trial and doubles none."""
 
+import itertools
+import signal
+
 import numpy as np
 import pytest
 from small_runs import check_whole, info_of
@@ -7,18 +10,36 @@ from small_runs import check_whole, info_of
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_three_kills_in_a_row_lose_and_double_nothing(small_runs, small, work):
-    """At random moments of the first, second and last third of a run, one after the other."""
-    moments = np.random.default_rng(1)
-    run = work / "runs" / "killed-thrice"
-    for third in range(3):
+def killed_at(small_runs, run, moments):
+    """Kills sitting after sitting, each after its seconds, until one ended before it was killed.
+
+    Returns:
+        For each kill the stages that had begun by then.
+    """
+    stages = []
+    for moment in moments:
         driver = small_runs.start(run)
-        moment = small.seconds * (third + moments.random()) / 3
-        if driver.ended(moment):
+        ended = driver.ended(moment)
+        if not ended:
+            driver.kill()
+        if driver.process.returncode != -signal.SIGKILL:
             assert driver.process.returncode == 0, driver.said
-        driver.kill()
-    small_runs.finish(run)
-    check_whole(run, small.path)
+            break
+        stages.append(" ".join(info_of(run).get("stages", ["start"])))
+    return stages
+
+
+def test_three_kills_in_a_row_lose_and_double_nothing(small_runs, small, work):
+    """At random moments of the first, second and last third of a sitting, one after the other."""
+    moments = np.random.default_rng(1)
+    killed, span, runs = [], small.seconds, itertools.count()
+    while len(killed) < 3:
+        run = work / "runs" / f"killed-thrice-{next(runs)}"
+        thirds = [span * (third + moments.random()) / 3 for third in range(3)]
+        killed = killed_at(small_runs, run, thirds)
+        small_runs.finish(run)
+        check_whole(run, small.path)
+        span *= 0.8  # for the next one: a sitting that goes on has less to do than the unkilled run
 
 
 @pytest.mark.long
@@ -29,17 +50,11 @@ def test_twenty_kills_lose_and_double_nothing(small_runs, small, work, capsys):
     killed, runs, span = 0, 0, small.seconds
     while killed < 20:
         run = work / "runs" / f"killed-{runs}"
-        in_a_row = 1 if runs % 2 else 4
-        stages = []
-        for _ in range(min(in_a_row, 20 - killed)):
-            driver = small_runs.start(run)
-            if driver.ended(moments.uniform(0.0, span)):
-                assert driver.process.returncode == 0, driver.said
-                span *= 0.8  # the machine was busier when the unkilled run was timed
-                break
-            driver.kill()
-            killed += 1
-            stages.append(" ".join(info_of(run).get("stages", ["start"])))
+        in_a_row = min(1 if runs % 2 else 4, 20 - killed)
+        stages = killed_at(small_runs, run, moments.uniform(0.0, span, in_a_row))
+        if len(stages) < in_a_row:
+            span *= 0.8  # the machine was busier when the unkilled run was timed
+        killed += len(stages)
         small_runs.finish(run)
         check_whole(run, small.path)
         runs += 1

@@ -193,19 +193,6 @@ def test_workers_are_told_how_long_the_search_goes_on(run):
     assert ours.exhausted
 
 
-def test_what_earlier_sittings_held_counts(run):
-    clock = Clock()
-    killed = book(run, budget=Budget(trials=9, seconds=None, worker_hours=1.0, clock=clock))
-    name = killed.next_assignment().trial_id
-    killed.began(name)
-    clock.now = 3000.0
-    killed.end(name, completed(0.5))
-    budget = Budget(trials=9, seconds=None, worker_hours=1.0, clock=Clock())
-    after = book(run, budget=budget)
-    after.resume(list(reports.read_run(run.path).records))
-    assert budget.held.seconds == 3000.0
-
-
 def test_no_trial_begins_that_could_not_end_its_first_epoch(run):
     clock = Clock()
     ours = book(run, budget=Budget(trials=None, seconds=100.0, clock=clock))
@@ -267,16 +254,11 @@ def test_what_was_to_start_again_is_recorded_where_no_budget_is_left(run):
     after.close_waiting()
     first, second = after.records
     assert (first.status, first.stop_reason, first.val_accuracy) == ("pruned", "budget", 0.6)
-    assert (second.trial_id, second.status) == (untrained, Status.FAILED)
-    assert states(run) == ["PRUNED", "FAIL"]
+    assert (second.trial_id, second.status) == (untrained, Status.PRUNED)
+    assert (second.stop_reason, second.epochs) == ("budget", 0)
+    assert first.held_seconds is second.held_seconds is None  # only the killed sitting knew
+    assert states(run) == ["PRUNED", "PRUNED"]
     assert len((run.path / "trials.jsonl").read_text().splitlines()) == 2
-
-
-def test_a_sitting_that_ended_in_order_says_what_it_held(run):
-    run.update(held_seconds=5000.0)
-    budget = Budget(trials=9, seconds=None, worker_hours=2.0, clock=Clock())
-    book(run, budget=budget).resume([])
-    assert budget.held.seconds == 5000.0
 
 
 def test_weights_that_a_killed_driver_left_are_not_taken_for_kept_ones(run):

@@ -202,6 +202,9 @@ def test_a_lost_worker_takes_its_round_along_and_no_other(make_run):
     cross_validate(run, trainer, hire=trainer.hire)
     assert sum(len(row["done"]) for row in written(run)["finalists"]) == 5
     assert "failed: its worker was lost" in notes(run)[0]
+    again = Trainer()
+    cross_validate(run, again)
+    assert len(again.rounds) == 1
 
 
 def test_what_does_not_fit_the_time_is_not_begun_and_what_is_late_does_not_count(make_run):

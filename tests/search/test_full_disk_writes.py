@@ -1,6 +1,7 @@
 """Each kind of write into a run directory on a disk that is really full."""
 
 import errno
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -11,6 +12,7 @@ from rich.console import Console
 import reports
 from neurosweep.errors import NeurosweepError
 from reports.ranking import Ranking
+from search.books.states_kept import StatesKept
 from search.books.weights_kept import WeightsKept, save_weights
 from search.runs.run_directory import RunDirectory
 from search.stages.publish import _replace_winner, publish_tables
@@ -49,6 +51,7 @@ def run(disk):
         made.book.note_epoch(first, epoch(1, 0.5))
         made.book.end(first, completed(0.6))
         made.running = made.book.next_assignment().trial_id
+        keep_state(made, b"old")
         _replace_winner(made, {**WINNER, "labels.json": b"old"})
         publish_tables(made)
         made.log().write("a line\n")
@@ -66,9 +69,20 @@ def long_line(run):
     return "x" * 5000
 
 
+def keep_state(run, content):
+    StatesKept(run, {}).offer(run.running, lambda: content)
+
+
+def count_running(run):
+    (first,) = reports.read_run(run.path).records
+    run.count(replace(first, trial_id=run.running), recipe={})
+
+
 WRITES = {
     "trials.jsonl": lambda run: run.append("trials.jsonl", long_line(run)),
     "epochs.jsonl": lambda run: run.append(f"trials/{run.running}/epochs.jsonl", long_line(run)),
+    "state.npz": lambda run: keep_state(run, bytes(5000)),
+    "record.json": count_running,
     "study.journal": lambda run: [run.book._study.ask() for _ in range(50)],
     "weights.npz": lambda run: save_weights(run, run.running, [np.ones(50_000)]),
     "validation.npy": lambda run: WeightsKept(run, 1, Ranking()).save_predictions(

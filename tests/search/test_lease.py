@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from neurosweep.errors import LeaseLostError, RunDirectoryError, StoreError
-from search.mirror.lease import LEASE, Lease
+from search.mirror.lease import LEASE, Lease, waking_and_sleeping
 from search.mirror.store import Store
 
 
@@ -131,6 +132,26 @@ def test_a_lease_that_someone_deleted_is_lost(store):
 def test_a_damaged_lease_holds_nobody_off(store):
     store.put(LEASE, b"{")
     lease(store).take()
+
+
+def test_a_lease_ages_while_the_machine_is_suspended(store, monkeypatch):
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        pytest.skip("this system has no clock that goes on in a suspended machine")
+    ours = Lease(store)
+    real, slept = time.clock_gettime, 3600.0
+
+    def after_a_suspend(clock):
+        return real(clock) + (slept if clock == time.CLOCK_BOOTTIME else 0.0)
+
+    assert ours.age < 60
+    monkeypatch.setattr(time, "clock_gettime", after_a_suspend)
+    assert slept <= ours.age < slept + 60
+
+
+def test_without_such_a_clock_the_monotonic_one_is_read(monkeypatch):
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    before = time.monotonic()
+    assert before <= waking_and_sleeping() <= time.monotonic()
 
 
 def test_on_an_s3_server(s3):

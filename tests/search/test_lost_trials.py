@@ -106,15 +106,64 @@ def test_a_trials_own_failure_is_not_tried_again(run, kind):
     assert ours.next_assignment().trial_id == "t0001"
 
 
-def test_after_the_time_for_the_search_a_lost_trial_is_recorded_and_not_left_running(run):
-    clock = Clock()
-    ours = book(run, budget=Budget(trials=None, seconds=100.0, clock=clock))
-    name = ours.next_assignment().trial_id
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def timed(run, clock):
+    """Books with 100 seconds, of which the search has 80."""
+    return book(run, budget=Budget(trials=None, seconds=100.0, clock=clock))
+
+
+def test_after_the_time_for_the_search_a_lost_trial_keeps_its_epochs(run, timed, clock):
+    name = timed.next_assignment().trial_id
+    for number, accuracy in ((1, 0.4), (2, 0.8), (3, 0.6)):
+        timed.note_epoch(name, epoch(number, accuracy))
     clock.now = 80.0
-    record = ours.end(name, LOST)
-    assert record is not None
-    assert "lost its worker in 1 of 3 attempts" in str(record.error)
+    record = timed.end(name, LOST)
+    assert (record.status, record.stop_reason) == (Status.PRUNED, "budget")
+    assert (record.epochs, record.kept_epoch, record.val_accuracy) == (3, 2, 0.8)
+    assert record.stop_detail == (
+        "the budget ended before it could start again: the trial lost its worker in 1 of 3 "
+        "attempts, the last time: killed from outside"
+    )
+    assert "last words" in (run.path / "trials" / name / "log.txt").read_text()
+    assert states(run) == ["PRUNED"]
+
+
+def test_after_the_time_for_the_search_a_trial_lost_in_its_first_epoch_is_no_failure(
+    run, timed, clock
+):
+    name = timed.next_assignment().trial_id
+    clock.now = 80.0
+    record = timed.end(name, LOST)
+    assert (record.status, record.stop_reason, record.epochs) == (Status.PRUNED, "budget", 0)
+    assert states(run) == ["PRUNED"]
+
+
+def test_after_the_time_for_the_search_three_lost_workers_are_still_a_failure(run, timed, clock):
+    for _ in range(2):
+        assert timed.end(timed.next_assignment().trial_id, LOST) is None
+    name = timed.next_assignment().trial_id
+    clock.now = 80.0
+    assert timed.end(name, LOST).status == Status.FAILED
     assert states(run) == ["FAIL"]
+
+
+def test_a_trial_that_waits_when_the_time_ends_keeps_what_was_held_for_it(timed, clock):
+    name = timed.next_assignment().trial_id
+    timed.began(name)
+    clock.now = 30.0
+    timed.note_epoch(name, epoch(1, 0.4))
+    assert timed.end(name, LOST) is None
+    clock.now = 80.0
+    timed.close_waiting()
+    (record,) = timed.records
+    assert (record.status, record.stop_reason, record.epochs) == (Status.PRUNED, "budget", 1)
+    assert record.stop_detail == "the budget ended before it could start again"
+    assert record.held_seconds == 30.0
 
 
 def test_a_trial_that_waits_to_come_again_is_taken_up_after_a_kill_of_the_driver(run):
