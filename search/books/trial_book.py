@@ -344,17 +344,10 @@ class TrialBook:
         if kind == InfeasibleError.__name__:
             return self._maker.infeasible(running, int(failure["parameters"]))
         if kind == OutOfTimeError.__name__:
-            return self._out_of_time(running, message)
+            return self._maker.broken_off(running, message)
         log = failure.get("traceback", message)
         self._run.write(f"trials/{running.trial_id}/log.txt", (log.rstrip() + "\n").encode())
         return self._maker.failed(running, failure)
-
-    def _out_of_time(self, running: RunningTrial, why: str) -> TrialRecord:
-        """A trial that the search did not wait for; its epochs are those of an earlier attempt."""
-        if not running.epochs:
-            return self._maker.broken_off(running, why)
-        running.stop_detail = why
-        return self._maker.pruned(running, reason="budget")
 
     def _hand_out_again(self, running: RunningTrial, reason: str) -> bool:
         """Puts a trial that lost its worker before all others, if it may have another attempt."""

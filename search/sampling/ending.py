@@ -33,6 +33,12 @@ class Ending:
     step: int = 0
     reason: str = ""
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it was ended before its first score, and not for a constraint."""
+        broken = any(violation > 0 for violation in self.violations)
+        return self.status == Status.PRUNED and self.step == 0 and not broken
+
     def checked(self, objectives: int) -> Ending:
         """This ending, or a failure that says which of its figures is NaN or infinite.
 

@@ -117,10 +117,12 @@ class Sampler:
             self._studies[group].release(key)
 
     def finish(self, key: str, params: Params, ending: Ending) -> None:
-        """Learns how a training of a configuration ended."""
+        """Learns how a training of a configuration ended; nothing of one that hardly began."""
         if not self._modelled:
             return
         self.forget(key)
+        if ending.says_nothing:
+            return
         known = self._known.get(key)
         if known is None:
             self._add(key, self._parts(params), ending)

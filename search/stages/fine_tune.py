@@ -11,7 +11,7 @@ from typing import Any
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, Status, TrialRecord
 from reports.ranking import Ranking
-from search.books.trial_records import judged
+from search.books.trial_records import first_line, judged
 from search.books.weights_kept import load_weights, save_array, save_weights
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
@@ -47,10 +47,8 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     What was no fault of the trial is not recorded, so that a later sitting does it.
 
     Returns:
-        Its record; None if there is one already, or the time was over before an epoch was.
-
-    Raises:
-        WorkerLostError: if its worker was lost time after time.
+        Its record; None if there is one already, the time was over before an epoch was, or its
+        worker was lost time after time.
     """
     searched = [record for record in run.records if record.stage == Stage.SEARCH]
     parent = winner_of(searched, run.ranking)
@@ -72,16 +70,15 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
         result: FitResult | None = worker.run(
             "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
         )
-    except WorkerLostError:
-        raise
+    except WorkerLostError as error:
+        run.display.note(_left_out(parent, first_line(str(error)), "--resume tries again"))
+        return None
     except TrialError as error:
         run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner (log.txt)")
         return _failed(run.directory, parent, settings, str(error), started)
     if result is None:
-        run.display.note(
-            f"fine-tuning left out: the time was over before its first epoch; {parent.trial_id} "
-            "stays the winner, and --resume with more time tries again"
-        )
+        why = "the time was over before its first epoch"
+        run.display.note(_left_out(parent, why, "--resume with more time tries again"))
         return None
     if result.stop_reason == "stopped":
         # A replay ends where the budget ended this one.
@@ -89,6 +86,10 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
     record = _record(run, parent, recipe, result, started)
     _keep(run.directory, record, recipe, result)
     return record
+
+
+def _left_out(parent: TrialRecord, why: str, what_next: str) -> str:
+    return f"fine-tuning left out: {why}; {parent.trial_id} stays the winner, and {what_next}"
 
 
 def _too_little_time(run: Run, parent: TrialRecord) -> float | None:

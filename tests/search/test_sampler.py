@@ -4,8 +4,10 @@ from optuna.trial import TrialState
 from sampler_contest import worse_by_chance
 from small_spaces import FAILED, Driven, completed, finite, kinds, one_group, pruned
 
+from reports import Status
 from search.sampling import key_of
 from search.sampling import sampler as sampler_module
+from search.sampling.ending import Ending
 
 SEEDS = 10
 
@@ -54,6 +56,16 @@ def test_of_a_kind_that_is_stopped_early_fewer_are_drawn_than_if_its_score_passe
         lambda b, noise: pruned(1, 1 + noise) if b else completed(noise),
         lambda b, noise: completed(b + noise),  # as Ray's OptunaSearch tells it
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trial_that_ended_before_its_first_score_teaches_nothing(seed):
+    unknown = Ending(status=Status.PRUNED, violations=(-1.0,))
+    told = share_of_b(seed, lambda b, noise: unknown if b else completed(noise))
+    untold = share_of_b(seed, lambda b, noise: None if b else completed(noise))
+    assert told == untold
+    too_large = Ending(status=Status.PRUNED, violations=(1.0,))
+    assert share_of_b(seed, lambda b, noise: too_large if b else completed(noise)) < untold
 
 
 def test_with_several_objectives_the_stopped_teach_too():
