@@ -34,7 +34,8 @@ def counts_text(standing: Standing) -> str:
     asked = standing.budget.get("trials")
     of = "" if asked is None else f" of {asked.asked:g}"
     counts = ", ".join(f"{number} {status}" for status, number in standing.counts.items())
-    return f"{standing.total}{of} trials: {counts}, {len(standing.running)} running"
+    noun = "trial" if (standing.total, of) == (1, "") else "trials"
+    return f"{standing.total}{of} {noun}: {counts}, {len(standing.running)} running"
 
 
 def budget_text(budget: Mapping[str, Amount]) -> str:

@@ -17,7 +17,7 @@ from search.display import (
     SeveralDisplays,
     display_for,
 )
-from search.display.figures import budget_text
+from search.display.figures import budget_text, counts_text
 from search.display.tally import Tally
 from search.display.ticking import ticking
 from search.display.view import draw
@@ -40,6 +40,13 @@ def test_the_table_is_never_higher_nor_wider_than_the_terminal(trials, workers, 
     assert len(lines) < height
     assert max(map(len, lines)) <= width
     assert lines[0].startswith(f"{trials - workers} of {trials} trials")
+
+
+def test_one_trial_is_not_called_trials():
+    tally = Tally(Budget(trials=None, seconds=60.0, clock=Clock()), Clock())
+    assert counts_text(tally.standing()).startswith("0 trials: ")
+    tally.ended(record(0, Status.COMPLETED, 0.5, "finished"))
+    assert counts_text(tally.standing()).startswith("1 trial: 1 completed")
 
 
 def test_three_trials_on_a_small_terminal():
