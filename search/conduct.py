@@ -21,6 +21,7 @@ from scans.phantom import PHANTOM_CLASSES
 from search import provenance
 from search.books.assignment import Plan
 from search.books.held_before import held_before
+from search.books.warm_start import check_warm_start
 from search.budgets.budget import Budget
 from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
@@ -79,7 +80,9 @@ def conduct(request: Request) -> Path:
         gpu_hours=settings.gpu_hours,
         folds=folds,
     )
-    _check(request.experiment)
+    plan = _checked(request.experiment)
+    if not request.resume:  # what they taught is in the journal then
+        check_warm_start(plan)
     with (
         _sigterm_as_interrupt(),
         open_run(request) as directory,
@@ -118,7 +121,7 @@ def _told(request: Request, run: RunDirectory, budget: Budget) -> Iterator[Displ
             yield SeveralDisplays(ours, *sinks)
 
 
-def _check(experiment: Experiment) -> None:
+def _checked(experiment: Experiment) -> Plan:
     """Checks whatever can be wrong before a run directory is made: a typo must not leave one."""
     check_sinks(experiment.search.sinks)
     path = experiment.data.path
@@ -126,7 +129,9 @@ def _check(experiment: Experiment) -> None:
     classes = PHANTOM_CLASSES if path is None else find_files(path, labels).classes
     if groups is not None and not groups.is_file():
         raise DataError(f"data.groups must name a CSV of file and group; there is no {groups}")
-    Plan(experiment=experiment, classes=classes).check()
+    plan = Plan(experiment=experiment, classes=classes)
+    plan.check()
+    return plan
 
 
 def open_run(request: Request) -> RunDirectory:

@@ -7,6 +7,7 @@ from pathlib import Path
 import spaces
 from scans.phantom import PHANTOM_CLASSES
 from search.books.assignment import Plan
+from search.books.warm_start import check_warm_start
 from search.experiment import Experiment
 from search.stages.prepare import phantom_folder
 from trainables.backbone_weights import missing_weights
@@ -20,6 +21,8 @@ def describe(experiment: Experiment) -> str:
     Raises:
         DataError: if the data folder cannot be used.
         SpaceError: if a range cannot be.
+        RunDirectoryError: if a run to learn from is none.
+        ExperimentError: if such a run does not fit.
     """
     data, classes = _data(experiment)
     plan = Plan(experiment=experiment, classes=classes)
@@ -42,12 +45,21 @@ def describe(experiment: Experiment) -> str:
         f"trials       {_trials(experiment)}",
         f"aim          {_aim(experiment)}",
         f"first trials {_first(experiment, [name for name, _ in papers])}",
+        *_learned(plan),
         f"weights      {_weights(plan)}",
         f"folds        {_folds(experiment)}",
         f"final        {_final(experiment)}",
         f"time         {_time(experiment)}",
     ]
     return "\n".join(lines)
+
+
+def _learned(plan: Plan) -> list[str]:
+    runs = plan.experiment.search.warm_start
+    if not runs:
+        return []
+    check_warm_start(plan)
+    return [f"learns from  {', '.join(map(str, runs))}"]
 
 
 def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from search.books.trial_records import figures_of
 from search.objective import Aim
 from search.studies.known_trial import KnownTrial
 
-__all__ = ["WarmStart", "read_warm_start"]
+__all__ = ["WarmStart", "check_warm_start", "read_warm_start"]
 
 _SAME = ("data.image_size", "data.color", "training.epochs")
 """What has to be equal for scores to be comparable and configurations to mean the same."""
@@ -76,6 +76,17 @@ def read_warm_start(runs: Iterable[Path], plan: Plan, space: Any, *, fingerprint
         best=_best(usable, aim),
         told=tuple(told),
     )
+
+
+def check_warm_start(plan: Plan) -> None:
+    """Checks the runs that a search is to learn from, before anything is trained.
+
+    Raises:
+        RunDirectoryError: if one is no run directory.
+        ExperimentError: if one cannot be learned from, as `read_warm_start` says.
+    """
+    if plan.experiment.search.warm_start:
+        read_warm_start(plan.experiment.search.warm_start, plan, plan.space(), fingerprint="")
 
 
 def _check_same(run: reports.Run, plan: Plan) -> None:

@@ -112,6 +112,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
             "--resume goes on with the experiment that the run began with; leave out "
             f"{options.experiment}, and change single values with --set"
         )
+    load_tensorflow()
     from search.conduct import resumed_experiment
     from search.runs.run_directory import newest_run
 

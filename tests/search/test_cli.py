@@ -1,6 +1,7 @@
 """Wrong use and bad input: a message that says what to do, and the right exit code."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,19 @@ def test_a_wrong_range_leaves_no_run_behind(capsys, tmp_path, folder, monkeypatc
     wrong = "families={mini_resnet: {filters: {min: 64, max: 16}}}"
     assert main(["search", "--data", str(folder), "--output", "run", "--set", wrong]) == 2
     assert "filters" in said(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_to_learn_from_that_is_none_leaves_no_run_behind(
+    capsys, tmp_path, folder, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", str(folder), "--warm-start", "absent"]
+    for more in (["--output", "run"], ["--dry-run"]):
+        assert main(["search", *words, *more]) == 2
+        message = said(capsys)
+        assert "a run directory is a folder with a run.yaml in it" in message
+        assert str(tmp_path / "absent") in message
     assert not (tmp_path / "run").exists()
 
 
@@ -162,6 +176,18 @@ def test_resume_does_not_take_another_experiment(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["search", "other.yaml", "--resume"]) == 2
     assert "--resume goes on with the experiment that the run began with" in said(capsys)
+
+
+def test_what_is_no_run_is_told_in_a_line_without_what_tensorflow_has_to_say(tmp_path):
+    command = [sys.executable, "-m", "search", "search", "--resume", "--output", "absent"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("neurosweep: a run directory is a folder with a run.yaml in it")
 
 
 def test_images_to_predict_must_exist(capsys, tmp_path):
