@@ -71,7 +71,7 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
 def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
     name = Text(model(row))
     if marks(row):
-        name.append(f" ({', '.join(marks(row))})", style="cyan")
+        name.append(", " + ", ".join(marks(row)), style="cyan")
     return (
         Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
         Text(row.trial_id),
