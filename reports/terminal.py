@@ -58,8 +58,8 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     table.add_column("model", overflow="fold")
     table.add_column("val acc % [95 %]", no_wrap=True)
     # Over all test images, and over those without a twin in training or validation.
-    table.add_column("test %\nall", justify="right", no_wrap=True)
-    table.add_column("\nclean", justify="right", no_wrap=True)
+    table.add_column("test\nall", justify="right", no_wrap=True)
+    table.add_column("%\nclean", justify="right", no_wrap=True)
     table.add_column("epochs", justify="right", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -71,7 +71,7 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
 def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
     name = Text(model(row))
     if marks(row):
-        name.append(", " + ", ".join(marks(row)), style="cyan")
+        name.append(f" · {', '.join(marks(row))}", style="cyan")
     return (
         Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
         Text(row.trial_id),

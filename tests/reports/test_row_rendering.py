@@ -21,7 +21,7 @@ def test_the_table_fits_eighty_columns(rows: list[LeaderboardRow]):
     text = render_rows(rows)
     assert max(map(len, text.splitlines())) <= 80
     first = next(line for line in text.splitlines() if line.startswith("1 "))
-    told = f"1 0010-ft mini_resnet, 97.9 [95.2{NONE}99.1] 97.5 96.9 4/5 17 completed"
+    told = f"1 0010-ft mini_resnet · 97.9 [95.2{NONE}99.1] 97.5 96.9 4/5 17 completed"
     assert _words(first) == told
     assert "    fine-tuned\n" in text  # whole, on a line of its own
     failed = next(line for line in text.splitlines() if "failed" in line)
