@@ -1,16 +1,19 @@
 """Real kills of children and workers on a real Ray, in mid-trial and in mid-stage."""
 
+import math
 import os
 import signal
 
 import pytest
 import ray
 from kills import CPU, LOCAL, Meanwhile, Trials, attempts, gone, wait_until
+from ray._private.state import actors
 
 from neurosweep.errors import CodeMismatchError, RepeatedFailureError, TrialError, WorkerLostError
 from reports import Status
 from search.runs.stopping import StopRequest
 from search.stages.context import StageWorkers
+from search.workers import control
 from search.workers.control import countdown
 from search.workers.limits import Limits
 from search.workers.worker import WorkerSettings
@@ -130,6 +133,17 @@ def test_a_frozen_worker_is_killed_and_its_trial_starts_again_elsewhere(tmp_path
     (note,) = [text for kind, text in trials.display.told if kind == "note"]
     assert "t0000 lost its worker and starts again (attempt 2 of 3)" in note
     assert "its worker gave no sign of life for" in note
+
+
+def test_a_countdown_that_does_not_answer_holds_nobody(monkeypatch):
+    monkeypatch.setattr(control, "_ANSWER_LIMIT", 1.0)
+    with countdown() as left:
+        left.tell(100.0, 200.0)
+        assert left.seconds_left() <= 100
+        (actor,) = (one for one in actors().values() if one["State"] == "ALIVE")
+        os.kill(actor["Pid"], signal.SIGSTOP)
+        assert left.seconds_left() == left.seconds_to_last("t0000") == math.inf
+        assert left.silences(["t0000"]) is None
 
 
 def test_a_trial_over_its_share_of_memory_fails_and_the_search_goes_on(tmp_path):

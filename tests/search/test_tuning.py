@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import ray
 from ray import tune
 
 import search.scheduling.tuning as tuning
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import NeurosweepError, WorkerLostError
 from search.books.rungs import Rungs
 from search.runs.stopping import StopRequest
 from search.scheduling.tuning import BookCallback, BookSearcher, run_trials
@@ -189,3 +190,37 @@ def test_the_searcher_waits_while_all_workers_are_busy():
     assert searcher.suggest("c") is None  # one that runs may lose its worker and come again
     book.ended = ["a", "b", "c", "d"]
     assert searcher.suggest("d") == "FINISHED"
+
+
+def given_up(tmp_path, error):
+    """A trial as Tune leaves it when its actor raised this."""
+    (tmp_path / "error.txt").write_text(f"Traceback: far away\n{type(error.cause).__name__}: said")
+    (tmp_path / "error.pkl").write_bytes(ray.cloudpickle.dumps(error))
+    return SimpleNamespace(
+        error_file=str(tmp_path / "error.txt"), pickled_error_file=str(tmp_path / "error.pkl")
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (ray.exceptions.ObjectLostError("0" * 56, None, ""), "WorkerLostError"),
+        (ray.exceptions.ObjectStoreFullError("no room"), "WorkerLostError"),
+        (ValueError("said"), "ValueError"),
+    ],
+)
+def test_what_ray_raised_in_a_worker_is_no_fault_of_the_trial(tmp_path, cause, kind):
+    error = ray.exceptions.RayTaskError("step", "Traceback: far away", cause)
+    assert tuning._failure_of(given_up(tmp_path, error))["kind"] == kind
+
+
+def test_weights_that_do_not_come_are_those_of_a_lost_worker(local_ray, monkeypatch):
+    @ray.remote(num_cpus=0)
+    def never():
+        time.sleep(60)
+
+    monkeypatch.setattr(tuning, "_FETCH_LIMIT", 0.5)
+    waits = never.remote()
+    with pytest.raises(WorkerLostError, match="the worker was lost before its weights came"):
+        tuning._fetch(waits)
+    ray.cancel(waits, force=True)
