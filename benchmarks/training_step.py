@@ -180,13 +180,13 @@ def main() -> None:
     parser.add_argument("--only", default="", help="networks whose name contains this")
     parser.add_argument("--without-determinism", action="store_true")
     options = parser.parse_args()
-    measured = options.image_size, options.threads
-    start(Runtime(threads=options.threads, deterministic=not options.without_determinism))
+    deterministic = not options.without_determinism
+    start(Runtime(threads=options.threads, deterministic=deterministic))
     import keras
 
     keras.utils.set_random_seed(0)  # deterministic operations ask for one
     # A search measures under determinism, and a process keeps what it was started with.
-    chosen = "" if options.without_determinism else measured_choice(*measured)
+    chosen = measured_choice(options.image_size, options.threads) if deterministic else ""
     dataset = random_dataset(options.image_size, options.images)
     for name, network in NETWORKS.items():
         if options.only not in name:

@@ -180,8 +180,9 @@ class TrialBook:
     @property
     def only_waits(self) -> bool:
         """Whether the search is over and all its trials still wait for a worker."""
-        over = self._budget.search_seconds_left() == 0
-        return over and bool(self._running) and self._budget.held.holders == 0
+        # Tune asks at every step, and counting the time is what costs.
+        waits = bool(self._running) and self._budget.held.holders == 0
+        return waits and self._budget.search_seconds_left() == 0
 
     def take_back(self) -> None:
         """Takes back the trials that wait for a worker; `close_waiting` records them."""

@@ -13,16 +13,17 @@ from typing import Any, Protocol
 import ray
 from ray import tune
 
-__all__ = ["FrozenWorkers"]
+from search.scheduling.tune_objects import NotRestored, name_of
+from search.workers.limits import Limits
 
-_LOOK_EVERY = 30.0  # seconds between two looks, at most
+__all__ = ["FrozenWorkers"]
 
 
 class _Countdown(Protocol):
     def silences(self, trial_ids: Collection[str]) -> dict[str, float] | None: ...
 
 
-class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
+class FrozenWorkers(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray ships no types
     """Kills the actor of a trial that has been silent for too long; the trial has lost its worker.
 
     A worker that was not heard of yet is silent since its trial began, and silence while the driver
@@ -32,7 +33,7 @@ class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
     def __init__(
         self,
         countdown: _Countdown,
-        limit: float,
+        limits: Limits,
         *,
         kill: Callable[[Any], None] = ray.kill,
         clock: Callable[[], float] = time.monotonic,
@@ -41,38 +42,35 @@ class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
 
         Args:
             countdown: Knows when each trial's worker last asked.
-            limit: Seconds of silence after which a worker is killed.
+            limits: Say after how much silence a worker is killed.
             kill: Ends an actor, given its handle.
             clock: Returns seconds; only differences are used.
         """
         self._countdown = countdown
-        self._limit = limit
+        self._limit = limits.frozen
+        self._look_every = limits.ask_every
         self._kill = kill
         self._clock = clock
         self._running: dict[str, tuple[Any, float]] = {}
         self._killed: dict[str, str] = {}
         self._looked = clock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles what it was given, to restore it one day; we resume from the run directory.
-        return {}
-
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         """Watches over a trial from now on."""
-        self._running[_name(trial)] = (trial, self._clock())
+        self._running[name_of(trial)] = (trial, self._clock())
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Lets go of a trial that ended."""
-        self._running.pop(_name(trial), None)
+        self._running.pop(name_of(trial), None)
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Lets go of a trial that lost its worker."""
-        self._running.pop(_name(trial), None)
+        self._running.pop(name_of(trial), None)
 
     def on_step_begin(self, **_: Any) -> None:
         """Looks, from time to time, for workers that are silent."""
         now = self._clock()
-        if now > self._looked + min(_LOOK_EVERY, self._limit / 4):
+        if now > self._looked + self._look_every:
             if self._running:
                 self._look(now)
             self._looked = now
@@ -93,7 +91,3 @@ class FrozenWorkers(tune.Callback):  # type: ignore[misc]  # Ray ships no types
                 del self._running[name]
                 self._killed[name] = f"its worker gave no sign of life for {silence:.0f} seconds"
                 self._kill(trial.temporary_state.ray_actor)
-
-
-def _name(trial: Any) -> str:
-    return str(trial.config["assignment"]["trial_id"])

@@ -9,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.books.rungs import Rungs
 from search.books.trial_book import TrialBook
+from search.scheduling.tune_objects import NotRestored, name_of
 from search.workers.worker import FINAL, PROGRESS, SCORE
 
 __all__ = ["FirstCome", "RungScheduler"]
@@ -27,11 +28,11 @@ class FirstCome(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         for status in (Trial.PENDING, Trial.PAUSED):
             waiting = [trial for trial in live if trial.status == status]
             if waiting:
-                return min(waiting, key=lambda trial: _trial(trial)[0])  # Tune's names are random
+                return min(waiting, key=name_of)
         return None
 
 
-class RungScheduler(FirstCome):
+class RungScheduler(NotRestored, FirstCome):
     """Asks the rungs after each epoch, and tells the book why a trial is stopped."""
 
     def __init__(self, rungs: Rungs, book: TrialBook) -> None:
@@ -39,17 +40,14 @@ class RungScheduler(FirstCome):
         self._rungs = rungs
         self._book = book
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles what it was given, to restore it one day; we resume from the run directory.
-        return {}
-
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Whether the trial trains another epoch; a result without one is its outcome.
 
         One that failed is not let go of: it may have lost its worker, and pass its epochs again.
         """
         del tune_controller
-        trial_id, allowed = _trial(trial)
+        trial_id = name_of(trial)
+        allowed = int(trial.config["assignment"]["recipe"]["epochs"])
         if PROGRESS not in result:
             if not any(key.startswith(f"{FINAL}/failure") for key in result):  # Tune flattens it
                 self._rungs.ended(trial_id)
@@ -60,9 +58,3 @@ class RungScheduler(FirstCome):
         self._rungs.ended(trial_id)
         self._book.note_stop(trial_id, decision.reason)
         return str(TrialScheduler.STOP)
-
-
-def _trial(trial: Any) -> tuple[str, int]:
-    """A trial's name and the epochs it is allowed."""
-    assignment = trial.config["assignment"]
-    return str(assignment["trial_id"]), int(assignment["recipe"]["epochs"])

@@ -29,6 +29,7 @@ from search.books.trial_book import Outcome, TrialBook
 from search.runs.stopping import StopRequest
 from search.scheduling.frozen_workers import FrozenWorkers
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
+from search.scheduling.tune_objects import NotRestored, name_of
 from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
@@ -41,9 +42,7 @@ _TUNE_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
-
 _FETCH_LIMIT = 300.0  # seconds for weights or a state to come from a worker
-
 _LOOK_EVERY = 0.5  # seconds between two looks for a request to stop
 
 
@@ -66,8 +65,7 @@ def run_trials(
         rungs: Stops trials early; None lets each train to its end.
         request: Where somebody may ask to stop.
     """
-    if (who := request.take()) is not None:
-        book.stop(who)  # asked before the first trial
+    _heed(request, book)  # asked before the first trial
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # our books tell what failed
     worker = tune.with_resources(tune.with_parameters(TrialWorker, settings=settings), resources)
@@ -81,7 +79,7 @@ def _watch_over(settings: WorkerSettings) -> FrozenWorkers | None:
     """The watch over workers; None where they have no countdown to ask."""
     if settings.countdown is None:
         return None
-    return FrozenWorkers(settings.countdown, settings.limits.frozen)
+    return FrozenWorkers(settings.countdown, settings.limits)
 
 
 def _fit(
@@ -143,14 +141,7 @@ def _run_tune(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-class _NotRestored:
-    """Tune pickles what it was given, to restore it one day; we resume from the run directory."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships no types
+class BookSearcher(NotRestored, Searcher):  # type: ignore[misc]  # Ray ships no types
     """Hands the book's assignments to Tune, at most `workers` at once."""
 
     def __init__(self, book: TrialBook, workers: int, callback: BookCallback) -> None:
@@ -193,7 +184,7 @@ class BookSearcher(_NotRestored, Searcher):  # type: ignore[misc]  # Ray ships n
         """Nothing: a search is resumed from its run directory, not from Tune's."""
 
 
-class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray ships no types
+class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray ships no types
     """Tells the book what happens to trials.
 
     Tune takes an exception from a callback for the trial's own and goes on. Ours means that the
@@ -214,11 +205,11 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
 
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         """Notes that a worker is held for a trial from now on."""
-        self._keep(lambda: self._book.began(_name(trial)))
+        self._keep(lambda: self._book.began(name_of(trial)))
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch and the state after it, or keeps the outcome for the end."""
-        name = _name(trial)
+        name = name_of(trial)
         anew, epoch, state = (result.pop(key, None) for key in (ANEW, "epoch", STATE))
         if anew is not None:
             self._keep(lambda: self._book.start_anew(name, anew))
@@ -235,12 +226,12 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Records a trial that ended by itself or was stopped by the scheduler."""
-        name = _name(trial)
+        name = name_of(trial)
         self._keep(lambda: self._book.end(name, self._outcomes.pop(name, None)))
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Ends a trial whose worker was lost, or failed in a way of its own."""
-        name = _name(trial)
+        name = name_of(trial)
         killed = None if self._frozen is None else self._frozen.why_killed(name)
         outcome = Outcome(failure=_failure_of(trial) if killed is None else _lost(killed))
         self._outcomes.pop(name, None)
@@ -261,7 +252,7 @@ class BookCallback(_NotRestored, tune.Callback):  # type: ignore[misc]  # Ray sh
                 self.broken = error
 
 
-class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
+class _Watch(NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
     """Looks up between Tune's steps.
 
     It ends all trials once the books cannot be kept, tells the book who asked to stop, and does not
@@ -284,20 +275,16 @@ class _Watch(_NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no 
         """Whether the search ends."""
         if time.monotonic() > self._looked + _LOOK_EVERY:
             self._looked = time.monotonic()
-            self._look()
+            self._asked = self._asked or _heed(self._request, self._book)
         return self._callback.broken is not None or self._book.only_waits
 
-    def _look(self) -> None:
-        """Looks for a request to stop; one is enough."""
-        if self._asked or not self._request.exists():
-            return
-        if (who := self._request.take()) is not None:
-            self._asked = True
-            self._book.stop(who)
 
-
-def _name(trial: Any) -> str:
-    return str(trial.config["assignment"]["trial_id"])
+def _heed(request: StopRequest, book: TrialBook) -> bool:
+    """Whether somebody asked to stop; the book is told who."""
+    if (who := request.take()) is None:
+        return False
+    book.stop(who)
+    return True
 
 
 def _lost(message: str) -> dict[str, str]:

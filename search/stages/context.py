@@ -41,8 +41,6 @@ _ATTEMPTS = 3
 
 _PLACE_LIMIT = 600.0  # seconds for a cluster to bring a node back
 
-_LOOK_EVERY = 30.0  # seconds between two questions whether a worker is alive
-
 _THREADS = 2  # of a worker: one for its task, one to answer
 
 _AS_MANY_AS_FIT = 2**31  # workers: those of a node are limited by its resources alone
@@ -246,9 +244,9 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             WorkerLostError: if it has a place and did not answer for as long as a frozen one.
             RayError: if it is gone.
         """
-        limit = self._settings.limits.frozen
-        look, silent = min(_LOOK_EVERY, limit / 4), 0.0
-        while silent <= limit:
+        limits, silent = self._settings.limits, 0.0
+        look = limits.ask_every
+        while silent <= limits.frozen:
             if ray.wait([answer], timeout=look)[0]:
                 return ray.get(answer)
             if not self.ready(0) or ray.wait([self._actor.alive.remote()], timeout=look)[0]:

@@ -71,27 +71,23 @@ class RemoteCountdown:
 
         It lives and dies with the driver's machine, and with the driver the workers end.
         """
-        return self._ask("seconds_left")
+        return float(self._ask("seconds_left", otherwise=math.inf))
 
     def seconds_to_last(self, trial_id: str) -> float:
         """Seconds until epochs are broken off; infinite where the actor does not answer."""
-        return self._ask("seconds_to_last", trial_id)
+        return float(self._ask("seconds_to_last", trial_id, otherwise=math.inf))
 
     def silences(self, trial_ids: Collection[str]) -> dict[str, float] | None:
         """Seconds since each trial's worker last asked; None where the actor does not answer."""
-        try:
-            answer = self._actor.silences.remote(list(trial_ids))
-            found: dict[str, float] = ray.get(answer, timeout=_ANSWER_LIMIT)
-        except RayError:
-            return None
+        found: dict[str, float] | None = self._ask("silences", list(trial_ids), otherwise=None)
         return found
 
-    def _ask(self, method: str, *arguments: str) -> float:
+    def _ask(self, method: str, *arguments: object, otherwise: Any) -> Any:
         try:
             answer = getattr(self._actor, method).remote(*arguments)
-            return float(ray.get(answer, timeout=_ANSWER_LIMIT))
+            return ray.get(answer, timeout=_ANSWER_LIMIT)
         except RayError:
-            return math.inf
+            return otherwise
 
 
 class Lateness:
@@ -115,7 +111,7 @@ class Lateness:
         """
         self._countdown = countdown
         self._trial_id = trial_id
-        self._seldom = min(seldom, _SELDOM)
+        self._seldom = seldom
         self._clock = clock
         self._next = -math.inf
 

@@ -18,6 +18,8 @@ _FROZEN = 900.0
 starts, which may take five minutes, while an unwanted trial unwinds, one minute, and while it waits
 for the driver to say that it wants another epoch."""
 
+_ASK_EVERY = 30.0
+
 _PATIENT = 4 * 3600.0  # seconds of a task that gives no sign of life, such as building a cache
 
 _MARK = 0.6
@@ -47,6 +49,11 @@ class Limits:
         """The limits that an experiment asks for."""
         memory = resources.memory_per_trial
         return cls(epoch=resources.epoch_limit, memory=None if memory is None else int(memory))
+
+    @property
+    def ask_every(self) -> float:
+        """Seconds between two signs of life of a worker, and between two looks for one."""
+        return min(_ASK_EVERY, self.frozen / 4)
 
     @property
     def memory_mark(self) -> int | None:

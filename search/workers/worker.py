@@ -6,6 +6,7 @@ trial that the scheduler stops has not begun an epoch that nobody wanted.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -112,16 +113,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._child.drop()
         self._assignment: Mapping[str, Any] = new_config["assignment"]
         self._last_epoch: EpochRecord | None = None
-        self._is_late = self._lateness()
+        self._is_late = None
+        if (countdown := self._settings.countdown) is not None:
+            name, every = self._assignment["trial_id"], self._settings.limits.ask_every
+            self._is_late = Lateness(countdown, name, seldom=every)
         self._state: Any = None
         self._anew: str | None = None
         return True
-
-    def _lateness(self) -> Lateness | None:
-        countdown, seldom = self._settings.countdown, self._settings.limits.frozen / 4
-        if countdown is None:
-            return None
-        return Lateness(countdown, self._assignment["trial_id"], seldom=seldom)
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch, or hands over the trial's result after its last one."""
@@ -148,11 +146,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _next_message(self) -> tuple[str, Any]:
         if self._last_epoch is None:
-            if self._is_over():
+            if self._seconds_left() <= 0:  # while the trial waited for a worker say
                 raise OutOfTimeError("the search ended before it began on a worker")
             self._begin(_brought(self._assignment.get("state")))
         else:
-            self._child.answer(CONTINUE if self._time_for_another_epoch() else STOP)
+            # At least half of the next epoch is to lie before the end.
+            goes_on = self._seconds_left() > self._last_epoch["seconds"] / 2
+            self._child.answer(CONTINUE if goes_on else STOP)
         kind, content = self._next_word()
         if kind == "failed" and content["kind"] == StateError.__name__ and self._anew is None:
             self._anew = content["message"]
@@ -179,17 +179,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             kind, content = self._child.next_message(self._is_late)
         return kind, content
 
-    def _is_over(self) -> bool:
-        """Whether the search has ended, while this trial waited for a worker say."""
+    def _seconds_left(self) -> float:
         countdown = self._settings.countdown
-        return countdown is not None and countdown.seconds_left() <= 0
-
-    def _time_for_another_epoch(self) -> bool:
-        """Whether at least half of the next epoch would lie before the deadline."""
-        countdown = self._settings.countdown
-        if countdown is None or self._last_epoch is None:
-            return True
-        return countdown.seconds_left() > self._last_epoch["seconds"] / 2
+        return math.inf if countdown is None else countdown.seconds_left()
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
         by_loss = self._assignment["recipe"].get("keep_by") == "val_loss"

@@ -4,6 +4,7 @@ import pytest
 from doubles import Clock
 
 from search.scheduling.frozen_workers import FrozenWorkers
+from search.workers.limits import Limits
 
 
 class Heard:
@@ -44,7 +45,7 @@ def killed():
 
 @pytest.fixture
 def watch(clock, heard, killed):
-    return FrozenWorkers(heard, 900.0, kill=killed.append, clock=clock)
+    return FrozenWorkers(heard, Limits(frozen=900.0), kill=killed.append, clock=clock)
 
 
 @pytest.fixture
