@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -100,6 +101,7 @@ def random_dataset(size: int, images: int) -> Dataset:
         files=tuple(map(str, rows)),
         fingerprint="random",
         synthetic=True,
+        cache=Path("none is used"),
     )
 
 

@@ -49,12 +49,18 @@ class Condition:
         """Tell whether a row meets it.
 
         Raises:
-            UserError: The column holds text and the value is a number, or the other way round.
+            UserError: The column holds text and the value is a number, or the other way round; or
+                it holds objects.
         """
         found = cell(row, self.column)
         if found is None or self.value is None:
             return self.operator in ("=", "==", "!=") and _OPERATORS[self.operator](
                 found, self.value
+            )
+        if isinstance(found, dict):
+            raise UserError(
+                f"--where compares text and numbers; {self.column} holds objects. "
+                "Compare with null, or use a hyperparameter by its name."
             )
         if isinstance(found, str) != isinstance(self.value, str):
             raise UserError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
 from reports.leaderboard import LeaderboardRow
-from reports.records import Status, parse_time
+from reports.records import Stage, Status, parse_time
 from reports.run import Run
 from reports.verdicts import measure
 from reports.wording import count, duration, interval, percent, spread
@@ -98,16 +98,21 @@ def _cross_validated(run: Run, winner: LeaderboardRow) -> tuple[Fact, ...]:
 
 def effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
     """How many trials, how long, how large."""
-    ended = Counter(row.status for row in rows)
+    trials = [row for row in rows if row.stage is not Stage.SCREEN]
+    ended = Counter(row.status for row in trials)
     counts = ", ".join(f"{ended[status]} {status}" for status in Status if ended[status])
-    facts = [Fact("Trials", f"{len(rows):,}", counts or "none has ended")]
+    facts = [Fact("Trials", f"{len(trials):,}", counts or "none has ended")]
+    probes = len(rows) - len(trials)
+    if probes:
+        backbones = {row.backbone for row in rows if row.stage is Stage.SCREEN}
+        told = f"screened by {probes:,} linear probes before the search"
+        facts.append(Fact("Backbones", f"{len(backbones):,}", told))
     if run.records:
         begin = min(parse_time(record.started_at) for record in run.records)
         end = max(parse_time(record.finished_at) for record in run.records)
         trained = duration(sum(row.seconds for row in rows))
-        facts.append(
-            Fact("Time", duration((end - begin).total_seconds()), f"{trained} of training in all")
-        )
+        told = f"{trained} of training{' and screening' if probes else ''} in all"
+        facts.append(Fact("Time", duration((end - begin).total_seconds()), told))
     winner = next((row for row in rows if row.rank == 1), None)
     if winner is not None and winner.parameters is not None:
         latency = winner.latency_ms

@@ -5,39 +5,47 @@ and files that others wrote. Only our own style sheet and the figures, which are
 and escaped there, go in as markup. Pictures go in as `data:` addresses, see `reports.pictures`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from neurosweep import __version__
+from reports.backbones import UNIT_MEANING, Screening, screening_of
 from reports.data_section import data_section
 from reports.figures.learning import Panel, fine_tuning_panel, learning_panels
-from reports.figures.palette import looks_of
+from reports.figures.palette import Look, looks_of
 from reports.figures.progress import progress_panels
+from reports.figures.screening import screening_chart, screening_styles
 from reports.files import replace_text
 from reports.folds import fold_scale, folded_rows
 from reports.leaderboard import LeaderboardRow
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
-from reports.records import Origin, Status
+from reports.records import Status
 from reports.run import Run
+from reports.screening_table import screening_table
 from reports.summary import summarise
 from reports.tested_on import all_clean, two_ways, which_images
 from reports.verdicts import verdicts
 from reports.wording import (
     NONE,
     PAPER_NOTE,
+    SYNTHETIC_NOTE,
     count,
     duration,
+    epochs,
     interval,
+    is_papers_setting,
     marks,
     model,
     percent,
     picture_note,
     setting,
     spread,
+    trial_name,
 )
 
 __all__ = ["MOST_ROWS", "render_report", "write_report"]
@@ -47,7 +55,7 @@ MOST_ROWS = 100
 
 _CONFIGURATIONS = 5
 _TEMPLATES = Path(__file__).parent / "templates"
-_WORDING = (count, duration, interval, marks, model, percent, setting, spread)
+_WORDING = (count, duration, epochs, interval, marks, model, percent, setting, spread, trial_name)
 
 
 def write_report(
@@ -77,7 +85,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
     tuning = fine_tuning_panel(run, rows, looks)
     data = data_section(run, images=images)
     folds = folded_rows(run.cross_validation, rows)
-    shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or _of_paper(row)]
+    shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or is_papers_setting(row)]
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -91,6 +99,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             looks=looks,
             configurations=[row for row in rows if row.rank is not None][:_CONFIGURATIONS],
             papers=compare_with_papers(rows),
+            papers_settings=any(map(is_papers_setting, rows)),
             assumptions=ASSUMPTIONS,
             learning=_markup(learning),
             tuning=_markup([tuning] if tuning else []),
@@ -108,8 +117,21 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             failures=[row for row in rows if row.status is Status.FAILED],
             times=stage_times(run),
             provenance=provenance(run),
+            **_screening(screening_of(run, rows), looks),
         )
     )
+
+
+def _screening(screening: Screening | None, looks: Mapping[str, Look]) -> dict[str, Any]:
+    if screening is None:
+        return {"screening": None}
+    chart = Markup(screening_chart(screening, looks))  # noqa: S704 - an element tree, see _markup
+    return {
+        "screening": screening,
+        "screening_chart": chart,
+        "screening_styles": screening_styles(screening, looks),
+        "screening_table": screening_table(screening),
+    }
 
 
 def _environment() -> Environment:
@@ -121,7 +143,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({function.__name__: function for function in _WORDING})
-    environment.globals.update(NONE=NONE, PAPER_NOTE=PAPER_NOTE, style=_style())
+    environment.globals.update(
+        NONE=NONE,
+        PAPER_NOTE=PAPER_NOTE,
+        SYNTHETIC_NOTE=SYNTHETIC_NOTE,
+        UNIT_MEANING=UNIT_MEANING,
+        style=_style(),
+    )
     return environment
 
 
@@ -140,7 +168,3 @@ def _scale(rows: Sequence[LeaderboardRow]) -> tuple[float, float]:
     lows = [row.val_accuracy_low for row in rows if row.rank and row.val_accuracy_low is not None]
     better = lows[: max(3, len(lows) // 2)]
     return int(min(better, default=0.0) * 20) / 20, 1.0
-
-
-def _of_paper(row: LeaderboardRow) -> bool:
-    return row.origin is Origin.PAPER

@@ -7,7 +7,7 @@ from reports.cross_validation import CrossValidated
 from reports.evaluation import Finalist
 from reports.intervals import wilson_interval
 from reports.ranking import Ranking, Repeats, front_of, repeats_of
-from reports.records import Status, TrialRecord
+from reports.records import Stage, Status, TrialRecord
 from reports.run import Run
 
 __all__ = ["LeaderboardRow", "build_leaderboard"]
@@ -66,12 +66,19 @@ def build_leaderboard(run: Run) -> list[LeaderboardRow]:
 
     Where the experiment's objective is the validation loss, the other way round. Ranked are
     completed search trials that keep to the constraints, the fine-tuned winner and the ensemble.
-    All other trials follow without a rank, those that got furthest first.
+    All other trials follow without a rank, those that got furthest first; screened backbones are
+    no rivals to trials and come last.
     """
     ranking = Ranking.of(run.info)
     ranked = ranking.ranked(run.records)
     others = [record for record in run.records if not ranking.takes_part(record)]
-    others.sort(key=lambda record: (_ORDER_OF_STATUS[record.status], *ranking.key(record)))
+    others.sort(
+        key=lambda record: (
+            record.stage is Stage.SCREEN,
+            _ORDER_OF_STATUS[record.status],
+            *ranking.key(record),
+        )
+    )
     ranks = {record.trial_id: rank for rank, record in enumerate(ranked, start=1)}
     spread, front = repeats_of(run.records), _front(ranking, ranked)
     return [

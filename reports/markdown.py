@@ -1,14 +1,16 @@
-"""The report as Markdown: the summary, the leaderboard, findings in the data and folds."""
+"""The report as Markdown: summary, leaderboard, backbones, findings in the data, folds."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.backbones import UNIT_MEANING, Screened, screening_of
 from reports.data_section import ClassRow, data_section
 from reports.files import replace_text
 from reports.folds import folded_rows
 from reports.leaderboard import LeaderboardRow
 from reports.rendering import escape_markdown, render_rows
 from reports.run import Run
+from reports.screening_table import screening_table
 from reports.summary import summarise
 from reports.tested_on import which_images
 from reports.wording import NONE, model, percent, spread
@@ -45,8 +47,29 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts.append("## Leaderboard")
     parts.append(render_rows(rows, format="markdown").rstrip() if rows else "No row yet.")
     parts += [escape_markdown(note) for note in [which_images(run.evaluation)] if note]
-    parts += [*_data(run), *_folds(run, rows)]
+    parts += [*_backbones(run, rows), *_data(run), *_folds(run, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _backbones(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
+    screening = screening_of(run, rows)
+    if screening is None:
+        return []
+    table = screening_table(screening)
+    cells = [_screened_cells(one, line) for one, line in table.lines]
+    parts = ["## Backbones"]
+    parts += [f"> **{escape_markdown(screening.warning)}**"] if screening.warning else []
+    parts.append(
+        "A linear classifier on each backbone's frozen features, measured on the validation images "
+        "before the search. It takes no part in the ranking."
+    )
+    parts += [escape_markdown(UNIT_MEANING)] if screening.has_unit else []
+    return [*parts, _table([column.title for column in table.columns], cells)]
+
+
+def _screened_cells(one: Screened, cells: Sequence[str]) -> list[str]:
+    name = f"{cells[0]} (random weights)" if one.has_random_weights else cells[0]
+    return [name, *cells[1:]]
 
 
 def _data(run: Run) -> list[str]:

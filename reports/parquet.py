@@ -76,6 +76,10 @@ _FIXED_SCHEMA = pa.schema(
         ("fine_tune", pa.string()),
         ("setup_seconds", pa.float64()),
         ("tracing_seconds", pa.float64()),
+        ("preprocessing", pa.string()),
+        ("weights_hash", pa.string()),
+        ("probe", pa.string()),  # a JSON object too
+        ("multiply_adds", pa.int64()),
     ]
 )
 # Columns that files written before them lack.
@@ -83,8 +87,9 @@ _ADDED = frozenset(
     {"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "pareto", "feasible"}
     | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
     | {"stop_detail", "setup_seconds", "tracing_seconds"}
+    | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
 )
-_JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune")
+_JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
 
 _AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"
 
@@ -178,7 +183,8 @@ def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
 
 def _row(cells: dict[str, Any]) -> LeaderboardRow:
     for name in _JSON_COLUMNS:
-        cells[name] = None if cells[name] is None else json.loads(cells[name])
+        if cells.get(name) is not None:
+            cells[name] = json.loads(cells[name])
     kinds = {"stage": Stage, "origin": Origin, "status": Status}
     cells.update({name: kind(cells[name]) for name, kind in kinds.items()})
     return LeaderboardRow(**cells)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from neurosweep.errors import RunDirectoryError
+from reports.probes import Probe
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,6 +25,7 @@ Value = bool | int | float | str
 
 # A trial's id is also the name of its folder: it must not lead out of the run directory.
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_PREPROCESSING = ("native", "unit")
 
 
 class Stage(StrEnum):
@@ -84,10 +86,14 @@ class TrialRecord:
         parent_id: The trial that was fine-tuned or repeated.
         setup_seconds: From the end of what its worker trained before to its own first step.
         tracing_seconds: The part of `seconds` in which TensorFlow traced the training step.
+        preprocessing: What a backbone was fed: native, as it was pretrained, or unit, x / 255.
+        weights_hash: SHA-256 of the file of a backbone's weights; `random-…` for random ones.
+        probe: How a screened backbone was measured, see `reports.probes.Probe`.
+        multiply_adds: Multiplications with addition that one image costs, at least 0.
 
     Raises:
-        RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, or
-            a time is none.
+        RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, a
+            time is none, or preprocessing, probe or multiply-adds are outside their bounds.
     """
 
     # Read by pydantic: no unknown key, no conversion between types, no NaN.
@@ -130,6 +136,10 @@ class TrialRecord:
     parent_id: str | None = None
     setup_seconds: float | None = None
     tracing_seconds: float | None = None
+    preprocessing: str | None = None
+    weights_hash: str | None = None
+    probe: dict[str, Any] | None = None
+    multiply_adds: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""
@@ -144,6 +154,21 @@ class TrialRecord:
             raise RunDirectoryError(
                 "a trial's id has letters, digits, dots, dashes and underscores only and begins "
                 f"with a letter or digit; received {self.trial_id!r}. Was trials.jsonl edited?"
+            )
+        self._check_backbone()
+
+    def _check_backbone(self) -> None:
+        Probe.of(self.probe)
+        if self.preprocessing not in (None, *_PREPROCESSING):
+            raise RunDirectoryError(
+                f"preprocessing is {' or '.join(_PREPROCESSING)}, or None where there is no "
+                f"backbone; trial {self.trial_id} has {self.preprocessing!r}. "
+                "Was trials.jsonl edited?"
+            )
+        if (self.multiply_adds or 0) < 0:
+            raise RunDirectoryError(
+                f"multiply-adds are a count from 0; trial {self.trial_id} has "
+                f"{self.multiply_adds}. Record None for what could not be counted."
             )
 
     def to_json(self) -> str:

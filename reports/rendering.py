@@ -9,7 +9,7 @@ from neurosweep.errors import UserError
 from reports.columns import cell, column_names, nearest, resolve_column
 from reports.leaderboard import LeaderboardRow
 from reports.parquet import FIXED_COLUMNS
-from reports.wording import NONE, count, interval, marks, model, notes, percent, printable
+from reports.wording import NONE, count, epochs, interval, marks, model, notes, percent, printable
 
 __all__ = ["FORMATS", "escape_markdown", "render_rows"]
 
@@ -119,7 +119,7 @@ _USUAL: Mapping[str, Callable[[LeaderboardRow], str]] = {
     "test acc % (clean)": lambda row: percent(row.test_accuracy_clean),
     "missed (all)": lambda row: count(row.missed_positives),
     "missed (clean)": lambda row: count(row.missed_positives_clean),
-    "epochs": lambda row: f"{row.epochs}/{row.epochs_allowed}",
+    "epochs": epochs,
     "seconds": lambda row: f"{row.seconds:.0f}",
     "status": lambda row: row.status,
 }

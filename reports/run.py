@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "read_run"]
 
-LAYOUT_VERSION = 1
-"""The schema version of run.yaml whose files this room can read."""
+LAYOUT_VERSIONS = (1, 2)
+"""Schema versions of run.yaml whose files this room can read; they differ in what resumes alone."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,10 @@ def read_run(path: Path) -> Run:
 
 
 def _check_version(info: dict[str, Any], path: Path) -> None:
-    if info.get("schema_version") != LAYOUT_VERSION:
+    if info.get("schema_version") not in LAYOUT_VERSIONS:
         raise RunDirectoryError(
-            f"this neurosweep reads run directories of schema version {LAYOUT_VERSION}; "
+            "this neurosweep reads run directories of schema version "
+            f"{' or '.join(map(str, LAYOUT_VERSIONS))}; "
             f"{path / 'run.yaml'} says {info.get('schema_version')!r}. "
             "Read it with the neurosweep that wrote it."
         )

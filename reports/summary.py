@@ -68,7 +68,7 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
 
 
 def _headline_without_winner(rows: Sequence[LeaderboardRow]) -> str:
-    if not rows:
+    if all(row.stage is Stage.SCREEN for row in rows):
         return "No trial has finished yet."
     return f"No trial has completed yet; {_trials(rows)} ended otherwise."
 
@@ -79,7 +79,8 @@ def _name(row: LeaderboardRow) -> str:
 
 
 def _trials(rows: Sequence[LeaderboardRow]) -> str:
-    return "1 trial" if len(rows) == 1 else f"{len(rows):,} trials"
+    number = sum(row.stage is not Stage.SCREEN for row in rows)
+    return "1 trial" if number == 1 else f"{number:,} trials"
 
 
 def _sentences(

@@ -13,7 +13,17 @@ from rich.text import Text
 from reports.columns import cell
 from reports.leaderboard import LeaderboardRow
 from reports.records import Status
-from reports.wording import NONE, interval, marks, model, notes, percent, printable
+from reports.wording import (
+    NONE,
+    epochs,
+    interval,
+    marks,
+    model,
+    notes,
+    percent,
+    printable,
+    trial_name,
+)
 
 __all__ = ["draw_leaderboard_svg", "leaderboard_table"]
 
@@ -53,7 +63,7 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     table = _empty_table()
     table.add_column("#", justify="right", no_wrap=True)
     # A long id is folded, so that the model's name keeps its place.
-    longest = max(len(row.trial_id) for row in rows)
+    longest = max(len(trial_name(row)) for row in rows)
     table.add_column("trial", overflow="fold", width=min(max(longest, 5), 10))
     table.add_column("model", overflow="fold")
     table.add_column("val acc % [95 %]", no_wrap=True)
@@ -74,12 +84,12 @@ def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
         name.append(f" · {', '.join(marks(row))}", style="cyan")
     return (
         Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
-        Text(row.trial_id),
+        Text(trial_name(row)),
         name,
         Text(_accuracy(row)),
         Text(percent(row.test_accuracy)),
         Text(percent(row.test_accuracy_clean)),
-        Text(f"{row.epochs}/{row.epochs_allowed}"),
+        Text(epochs(row)),
         Text(f"{row.seconds:.0f}"),
         Text(row.status),
     )

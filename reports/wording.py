@@ -11,10 +11,13 @@ __all__ = [
     "PAPER_NOTE",
     "RANDOM_NOTE",
     "SYNTHETIC_NOTE",
+    "UNIT_NOTE",
     "count",
     "duration",
+    "epochs",
     "has_random_weights",
     "interval",
+    "is_papers_setting",
     "marks",
     "model",
     "moment",
@@ -24,6 +27,7 @@ __all__ = [
     "printable",
     "setting",
     "spread",
+    "trial_name",
 ]
 
 NONE = "\N{EN DASH}"
@@ -40,6 +44,9 @@ RANDOM_NOTE = (
 PAPER_NOTE = (
     "“paper”: a setting of the source papers, trained at this experiment's image size and "
     "epochs; what the papers leave open was filled in by us."
+)
+UNIT_NOTE = (
+    "“unit”: the backbone was fed x / 255, from 0 to 1, not what it was pretrained with (native)."
 )
 
 
@@ -118,18 +125,36 @@ def model(record: TrialRecord) -> str:
     return printable(record.backbone or record.family)
 
 
+def trial_name(record: TrialRecord) -> str:
+    """Name a trial beside its model: the rest of a screened backbone's id says the model again."""
+    return "screen" if record.stage is Stage.SCREEN else record.trial_id
+
+
 def has_random_weights(record: TrialRecord) -> bool:
     """Tell whether a backbone was trained from random weights."""
     return record.weights == "random"
 
 
+def is_papers_setting(record: TrialRecord) -> bool:
+    """Tell whether a trial is a setting of the papers; a probe on frozen features is none."""
+    return record.origin is Origin.PAPER and record.stage is not Stage.SCREEN
+
+
+def epochs(record: TrialRecord, between: str = "/") -> str:
+    """Write how many of the allowed epochs ran; a screened backbone is not trained in epochs."""
+    if record.stage is Stage.SCREEN:
+        return NONE
+    return f"{record.epochs}{between}{record.epochs_allowed}"
+
+
 def marks(row: LeaderboardRow) -> tuple[str, ...]:
     """What must be said beside a model's name wherever its row is shown."""
     marked = (
-        ("paper", row.origin is Origin.PAPER),
+        ("linear probe", row.stage is Stage.SCREEN),
+        ("unit", row.preprocessing == "unit"),
+        ("paper", is_papers_setting(row)),
         ("fine-tuned", row.stage is Stage.FINE_TUNE),
         ("ensemble", row.stage is Stage.ENSEMBLE),
-        ("screened", row.stage is Stage.SCREEN),
         ("repeat", row.origin is Origin.REPEAT),
         ("warm start", row.origin is Origin.WARM_START),
         ("Pareto front", row.pareto is True),
@@ -150,7 +175,8 @@ def notes(records: Iterable[TrialRecord]) -> tuple[str, ...]:
     told = (
         (SYNTHETIC_NOTE, any(record.synthetic for record in records)),
         (RANDOM_NOTE, any(map(has_random_weights, records))),
-        (PAPER_NOTE, any(record.origin is Origin.PAPER for record in records)),
+        (UNIT_NOTE, any(record.preprocessing == "unit" for record in records)),
+        (PAPER_NOTE, any(map(is_papers_setting, records))),
     )
     return tuple(note for note, holds in told if holds)
 

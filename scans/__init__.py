@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scans.caches.decoded import default_cache
     from scans.copies.grouping import divide, group_images, groups_file_of
     from scans.copies.search import Copies, find_copies
-    from scans.dataset import Dataset, Source, open_dataset
+    from scans.dataset import Dataset, ImageRows, Source, open_dataset, rows_of
     from scans.division.clean import clean_test_rows
     from scans.division.folds import fold_split
     from scans.division.split import Division, parts_hash, split
@@ -27,6 +27,7 @@ __all__ = [
     "Copies",
     "Dataset",
     "Division",
+    "ImageRows",
     "Manifest",
     "Source",
     "Unreadable",
@@ -43,6 +44,7 @@ __all__ = [
     "open_dataset",
     "parts_hash",
     "read_manifest",
+    "rows_of",
     "split",
     "thumbnail",
     "write_phantom",
@@ -53,6 +55,7 @@ _HOMES = {
     "Copies": "scans.copies.search",
     "Dataset": "scans.dataset",
     "Division": "scans.division.split",
+    "ImageRows": "scans.dataset",
     "Manifest": "scans.manifest",
     "Source": "scans.dataset",
     "Unreadable": "scans.manifest",
@@ -69,6 +72,7 @@ _HOMES = {
     "open_dataset": "scans.dataset",
     "parts_hash": "scans.division.split",
     "read_manifest": "scans.manifest",
+    "rows_of": "scans.dataset",
     "split": "scans.division.split",
     "thumbnail": "scans.pictures.thumbnail",
     "write_phantom": "scans.phantom",

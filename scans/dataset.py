@@ -52,6 +52,7 @@ class Dataset:
         files: Path of each row's file, relative to the data folder.
         fingerprint: Of the manifest.
         synthetic: The images are phantom data.
+        cache: Folder of the caches, for what is derived from the images.
     """
 
     images: NDArray[np.uint8]
@@ -65,6 +66,28 @@ class Dataset:
     files: tuple[str, ...]
     fingerprint: str
     synthetic: bool
+    cache: Path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageRows:
+    """The images of a source as rows, the same for every size.
+
+    Attributes:
+        files: Path of each row's file, relative to the data folder, sorted.
+        labels: Shape (images,), indices into the classes.
+        groups: Shape (images,); images of one group are copies of each other, or of one patient.
+        train: Rows to train on, in the split's order; so `validation` and `test`.
+        validation: Rows to choose on.
+        test: Rows to look at once.
+    """
+
+    files: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
 
 
 def open_dataset(source: Source, *, image_size: int, color: str) -> Dataset:
@@ -84,29 +107,50 @@ def open_dataset(source: Source, *, image_size: int, color: str) -> Dataset:
         NeurosweepError: The disk of the cache is full.
     """
     check_request(image_size=image_size, color=color)
-    labels = _labels(source)
-    files = tuple(sorted(labels))
+    rows = rows_of(source)
     wanted = DecodedImages(
         root=source.root,
-        files=files,
+        files=rows.files,
         fingerprint=source.fingerprint,
         content=(source.split.schema.metadata or {}).get(CONTENT_KEY, b"").decode() or None,
         image_size=image_size,
         color=color,
     )
     images = open_images(wanted, source.cache)
-    rows = {part: _rows(source.split, part, files) for part in ("train", "validation", "test")}
-    mean, std = training_statistics(images, rows["train"], wanted.folder(source.cache))
+    mean, std = training_statistics(images, rows.train, wanted.folder(source.cache))
     return Dataset(
         images=images,
-        labels=np.array([labels[file] for file in files], dtype=np.int64),
+        labels=rows.labels,
         classes=source.classes,
-        **rows,
+        train=rows.train,
+        validation=rows.validation,
+        test=rows.test,
         mean=mean,
         std=std,
-        files=files,
+        files=rows.files,
         fingerprint=source.fingerprint,
         synthetic=source.synthetic,
+        cache=source.cache,
+    )
+
+
+def rows_of(source: Source) -> ImageRows:
+    """Which row is which image, without decoding any.
+
+    Raises:
+        DataError: A label is not among the classes.
+    """
+    labels = _labels(source)
+    files = tuple(sorted(labels))
+    parts = {part: _rows(source.split, part, files) for part in ("train", "validation", "test")}
+    named = dict(
+        zip(source.split["file"].to_pylist(), source.split["group"].to_pylist(), strict=True)
+    )
+    return ImageRows(
+        files=files,
+        labels=np.array([labels[file] for file in files], dtype=np.int64),
+        groups=np.array([named[file] for file in files], dtype=np.int64),
+        **parts,
     )
 
 

@@ -28,6 +28,7 @@ from search.commands import (
     spaces,
     status,
     stop,
+    weights,
 )
 
 __all__ = ["INTERRUPTED", "main"]
@@ -48,6 +49,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "data": data,
     "audit": audit,
     "cache": cache,
+    "weights": weights,
 }
 
 

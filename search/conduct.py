@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 import reports
+import scans
 from neurosweep.errors import DataError, ExperimentError, NeurosweepError, RunDirectoryError
 from reports.ranking import Ranking
 from reports.wording import printable
@@ -38,8 +39,10 @@ from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
+from search.stages.screen import screen
 from search.stages.search import search
 from search.workers.cluster import connected, plan_workers
+from search.workers.depot import RemoteDepot, depot
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 
@@ -198,7 +201,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             display.note(printable(line))  # names of files come from others
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
-    with connected(request.address, run.path) as capacity:
+    with connected(request.address, run.path) as capacity, _depot(plan, source) as shared:
         _take_sigterm()  # Ray takes it for itself when it starts
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_gpus(budget, experiment, resources["GPU"])
@@ -217,7 +220,11 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             workers=workers,
             runtime=runtime,
             records=list(reports.read_run(run.path).records),
+            depot=shared,
         )
+        if experiment.transfer is not None:
+            with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
+                under_way.records.extend(screen(under_way))
         with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
             searched = search(under_way)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
@@ -232,12 +239,11 @@ def _finish(run: Run) -> None:
     directory, display = run.directory, run.display
     with (
         run.budget.held.holding("final stages"),
-        StageWorkers(run.runtime, run.resources, run.limits) as worker,
+        StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot) as worker,
     ):
         if run.plan.experiment.final.fine_tune:
             with timed(directory, display, "fine_tune"):
-                record = fine_tune(run, worker)
-                run.records.extend([] if record is None else [record])
+                fine_tune(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             detail = f"{len(finalists(run))} finalists, {folds} folds"
             with timed(directory, display, "cross_validate", detail):
@@ -247,6 +253,17 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+@contextlib.contextmanager
+def _depot(plan: Plan, source: scans.Source) -> Iterator[RemoteDepot | None]:
+    """Where workers of other machines find features and weights; nowhere without backbones."""
+    transfer = plan.experiment.transfer
+    if transfer is None:
+        yield None
+        return
+    with depot(source, transfer.weights) as shared:
+        yield shared
 
 
 def _give_gpus(budget: Budget, experiment: Experiment, gpus: float) -> None:

@@ -1,4 +1,4 @@
-"""What a search would do, without doing it: data, space, trials, weights."""
+"""What a search would do, without doing it: data, space, screening, trials, weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from scans.phantom import PHANTOM_CLASSES
 from search.books.assignment import Plan
 from search.books.warm_start import check_warm_start
 from search.experiment import Experiment
+from search.files.uris import is_uri
 from search.stages.prepare import phantom_folder
+from search.staging.fetching import resolve_weights
 from trainables.backbone_weights import missing_weights
 
 __all__ = ["describe"]
@@ -22,11 +24,12 @@ def describe(experiment: Experiment) -> str:
         DataError: if the data folder cannot be used.
         SpaceError: if a range cannot be.
         RunDirectoryError: if a run to learn from is none.
-        ExperimentError: if such a run does not fit.
+        ExperimentError: if such a run does not fit, or a backbone to be fine-tuned takes no part.
     """
-    data, classes = _data(experiment)
+    data, classes, images = _data(experiment)
     plan = Plan(experiment=experiment, classes=classes)
     space = plan.space()
+    plan.check_fine_tuned()
     settings = experiment.search
     papers = (
         spaces.paper_configurations(space, plan.task, experiment.space_families())
@@ -42,6 +45,7 @@ def describe(experiment: Experiment) -> str:
         f"{experiment.data.color}",
         f"space        {len(spaces.describe(space))} hyperparameters; `neurosweep spaces` "
         "lists them",
+        *_screening(plan, images),
         f"trials       {_trials(experiment)}",
         f"aim          {_aim(experiment)}",
         f"first trials {_first(experiment, [name for name, _ in papers])}",
@@ -62,22 +66,42 @@ def _learned(plan: Plan) -> list[str]:
     return [f"learns from  {', '.join(map(str, runs))}"]
 
 
-def _data(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
+def _data(experiment: Experiment) -> tuple[str, tuple[str, ...], int | None]:
+    """What is said of the images, their classes, and how many are looked at before the test."""
     from scans import default_cache, groups_file_of, read_manifest
     from scans.copies.grouping import read_told_groups
 
     path = experiment.data.path
     if path is None:
         made = "" if phantom_folder().exists() else ", to be made first"
-        return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES
+        return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES, None
     manifest = read_manifest(Path(path), labels=experiment.data.labels, cache=default_cache())
     groups_file = groups_file_of(manifest, experiment.data.groups)
     if groups_file is not None:
         read_told_groups(manifest, groups_file)  # raises for a CSV that cannot be
     unreadable = len(manifest.unreadable)
     left_out = f", {unreadable} unreadable left out" if unreadable else ""
-    images = manifest.images
-    return f"{images} images in {path} of {', '.join(manifest.classes)}{left_out}", manifest.classes
+    told = f"{manifest.images} images in {path} of {', '.join(manifest.classes)}{left_out}"
+    return told, manifest.classes, sum(part != "test" for part in manifest.columns["part"])
+
+
+def _screening(plan: Plan, images: int | None) -> list[str]:
+    """What goes through which backbone before the search; no image where it went before."""
+    transfer = plan.experiment.transfer
+    if transfer is None:
+        return []
+    count = len(plan.backbones())
+    kept = min(transfer.keep, count)
+    both, copies = transfer.screen_both, transfer.copies
+    who = f"{count} backbone{'s' if count > 1 else ''}{' under both preprocessings' * both}"
+    what = "the training part" if images is None else f"up to {images:,} images"
+    more = f" and {copies} changed copies of each for the best {kept}" if copies else ""
+    passes = count * (1 + both) + copies * kept
+    total = "" if images is None else f": at most {images * passes:,} in all"
+    return [
+        f"screening    {who}, the best {kept} are explored; forward passes of {what} through each"
+        f"{more}{total}"
+    ]
 
 
 def _split(experiment: Experiment) -> str:
@@ -134,17 +158,26 @@ def _weights(plan: Plan) -> str:
         return "none needed"
     if transfer.weights == "random":
         return "RANDOM, as asked: the figures of backbones will show nothing"
-    missing = missing_weights(transfer.weights, plan.backbones())
+    missing = missing_weights(resolve_weights(transfer.weights), plan.backbones())
     if not missing:
         return f"{transfer.weights}: all {len(plan.backbones())} backbones are here"
     listed = "\n".join(f"             {path}" for path in missing)
-    fate = "would be fetched" if transfer.weights == "imagenet" else "end the search at once"
+    fetched = transfer.weights == "imagenet" or is_uri(transfer.weights)
+    fate = "would be fetched" if fetched else "end the search at once"
     return f"{transfer.weights}: {len(missing)} files are missing and {fate}\n{listed}"
 
 
 def _final(experiment: Experiment) -> str:
-    tune = "fine-tune the winner's top block, " if experiment.final.fine_tune else ""
-    return f"{tune}the best {experiment.final.finalists} on the test set, once"
+    return f"{_tuning(experiment)}the best {experiment.final.finalists} on the test set, once"
+
+
+def _tuning(experiment: Experiment) -> str:
+    final = experiment.final
+    if not final.fine_tune:
+        return ""
+    ways = "1 way" if final.fine_tune_trials == 1 else f"up to {final.fine_tune_trials} ways"
+    also = f"; also {', '.join(final.fine_tune_backbones)}" if final.fine_tune_backbones else ""
+    return f"fine-tune the winner's top block in {ways}{also}; "
 
 
 def _time(experiment: Experiment) -> str:

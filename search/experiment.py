@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
+from search.files.uris import holds_credentials, is_uri
 from search.objective import Aim, Constraint, Figure
 
 __all__ = [
@@ -92,19 +93,22 @@ class Data(_Section):
 
 
 class TransferSettings(_Section):
-    """Settings of the family `transfer` that are not hyperparameters."""
+    """Settings of the family `transfer` that are not hyperparameters.
+
+    All `backbones` are screened, and get a trial with paper A's head where `search.papers` is on;
+    the best `keep` of them are what the sampler explores. `copies` is the number of changed copies
+    of each training image that augmentation draws from, the first of them its mirror image; each
+    costs another forward pass. `screen_both` screens under the other preprocessing as well, to
+    show what it does.
+    """
 
     backbones: Literal["default"] | tuple[str, ...] = "default"
     keep: int = Field(default=4, ge=1)
     weights: str = "imagenet"
     preprocessing: Literal["native", "unit"] = "native"
     image_size: Literal["native"] | int = "native"
-
-    @model_validator(mode="after")
-    def _only_what_is_built(self) -> TransferSettings:
-        if self.keep != 4:
-            raise ValueError("`families.transfer.keep` is not available yet; leave it at 4")
-        return self
+    copies: int = Field(default=0, ge=0, le=32)
+    screen_both: bool = False
 
 
 class SearchSettings(_Section):
@@ -229,9 +233,16 @@ class Resources(_Section):
 
 
 class Final(_Section):
-    """What happens to the best trials after the search."""
+    """What happens to the best trials after the search.
+
+    `fine_tune_trials` is how many ways of fine-tuning the winner's top block are tried, paper A's
+    first; the best one stands for the fine-tuned winner. `fine_tune_backbones` names backbones
+    whose trial is fine-tuned as well, in paper A's way, if it is not the winner.
+    """
 
     fine_tune: bool = True
+    fine_tune_trials: int = Field(default=4, ge=1, le=100)
+    fine_tune_backbones: tuple[str, ...] = ()
     finalists: int = Field(default=5, ge=1, le=50)
     ensemble: bool = False
 
@@ -240,6 +251,18 @@ class Final(_Section):
         if self.ensemble:
             raise ValueError("`final.ensemble` is not available yet; leave it at false")
         return self
+
+
+def _place(weights: str) -> str:
+    """A folder as workers see it, who stand elsewhere than the user; a URI as it is."""
+    if not is_uri(weights):
+        return str(Path(weights).expanduser().absolute())
+    if holds_credentials(weights):
+        raise ValueError(
+            "`families.transfer.weights` is written down with the run: credentials come from the "
+            "environment, never from a URI; leave out what stands before the @"
+        )
+    return weights
 
 
 def _all_families() -> dict[str, dict[str, Any]]:
@@ -277,9 +300,7 @@ class Experiment(_Section):
                 )
         weights = families.get("transfer", {}).get("weights")
         if isinstance(weights, str) and weights not in _NAMED_WEIGHTS:
-            # A folder: said from where the user stands, which is not where workers stand.
-            absolute = str(Path(weights).expanduser().absolute())
-            families["transfer"] = {**families["transfer"], "weights": absolute}
+            families["transfer"] = {**families["transfer"], "weights": _place(weights)}
         return families
 
     @model_validator(mode="after")

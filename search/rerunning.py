@@ -15,6 +15,7 @@ from neurosweep.errors import DataError, ExperimentError, RunDirectoryError, Use
 from search import provenance
 from search.experiment import Experiment
 from search.stages.prepare import division, read_source, recorded_division
+from search.staging.recipe_weights import with_weights
 
 __all__ = ["rerun"]
 
@@ -52,7 +53,8 @@ def rerun(
         allow_other_data: Train on images other than those recorded.
 
     Raises:
-        UserError: if there is no such row, or the images are others.
+        UserError: if there is no such row, or the images or the pretrained weights are others.
+        StoreError: if the store that has the weights does not answer.
     """
     _check_output(output)
     is_config = target.is_file()
@@ -60,16 +62,17 @@ def rerun(
         raise ExperimentError(f"{target} holds one recipe; leave out --rank and --trial")
     make = _from_config if is_config else _from_run
     row = make(target, rank, trial, data, allow_other_data)
+    recipe = with_weights(row.recipe)
     trainables.start(row.runtime)
     task = row.recipe.task
     dataset = scans.open_dataset(
         row.source, image_size=task.image_size, color="grey" if task.channels == 1 else "rgb"
     )
     yield f"training {row.name}: {_title(row.recipe)}, seed {row.recipe.seed}"
-    result = trainables.rerun(row.recipe, dataset, _print_epoch)
+    result = trainables.rerun(recipe, dataset, _print_epoch)
     yield _compare(row, result, len(dataset.validation))
     if output is not None:
-        _write(output, row, result, dataset)
+        _write(output, row, recipe, result, dataset)
         yield f"{output / 'model.keras'}"
 
 
@@ -247,7 +250,13 @@ def _check_output(output: Path | None) -> None:
         )
 
 
-def _write(output: Path, row: _Row, result: trainables.FitResult, dataset: scans.Dataset) -> None:
+def _write(
+    output: Path,
+    row: _Row,
+    recipe: trainables.Recipe,
+    result: trainables.FitResult,
+    dataset: scans.Dataset,
+) -> None:
     scores = {
         "trial_id": row.name,
         "val_accuracy": result.val_accuracy,
@@ -259,7 +268,9 @@ def _write(output: Path, row: _Row, result: trainables.FitResult, dataset: scans
         "runtime": dict(vars(row.runtime)),
     }
     statistics = trainables.Statistics.of(dataset)
-    trainables.export_winner(row.recipe, result.weights, statistics, output, scores=scores)
+    trainables.export_winner(
+        recipe, result.weights, statistics, output, scores=scores, recorded=row.recipe
+    )
 
 
 def _title(recipe: trainables.Recipe) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from spaces.backbones import BACKBONES, BackboneRecord
+from spaces.backbones import BACKBONES, DEFAULT_BACKBONES, BackboneRecord
 from spaces.task import Task, Value
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spaces.enumeration import configurations
     from spaces.families import FAMILIES
     from spaces.family import FamilySpace
+    from spaces.fine_tuning import PAPER_FINE_TUNING, declare_fine_tuning
     from spaces.joint import declare_family, declare_space
     from spaces.papers import left_open_by_papers, paper_configurations
     from spaces.storage import load_space, save_space
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKBONES",
+    "DEFAULT_BACKBONES",
     "FAMILIES",
+    "PAPER_FINE_TUNING",
     "BackboneRecord",
     "FamilySpace",
     "Task",
     "Value",
     "configurations",
     "declare_family",
+    "declare_fine_tuning",
     "declare_space",
     "describe",
     "distribution_groups",
@@ -49,8 +53,10 @@ __all__ = [
 _HOMES = {
     "FAMILIES": "spaces.families",
     "FamilySpace": "spaces.family",
+    "PAPER_FINE_TUNING": "spaces.fine_tuning",
     "configurations": "spaces.enumeration",
     "declare_family": "spaces.joint",
+    "declare_fine_tuning": "spaces.fine_tuning",
     "declare_space": "spaces.joint",
     "describe": "spaces.description",
     "distribution_groups": "spaces.bridge",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from spaces.backbones import BACKBONES, BackboneRecord
 from spaces.description import describe
 from spaces.families import FAMILIES
 from spaces.joint import declare_space
 from spaces.papers import left_open_by_papers, paper_configurations
 from spaces.task import Task
 
-__all__ = ["tables"]
+__all__ = ["backbone_table", "tables"]
 
 _TASK = Task(image_size=150, channels=1, classes=("glioma", "meningioma", "notumor", "pituitary"))
 
@@ -25,6 +26,38 @@ def tables() -> dict[str, str]:
         if name:
             rows.setdefault(scope, []).append(_line(row, scope, papers))
     return {scope: "\n".join([*_HEAD, *lines]) for scope, lines in rows.items()}
+
+
+def backbone_table() -> str:
+    """A Markdown table of all backbones: sizes, costs, scaling, and where the top block begins."""
+    return "\n".join([*_BACKBONE_HEAD, *(_backbone_line(each) for each in BACKBONES.values())])
+
+
+_BACKBONE_HEAD = (
+    "| backbone | native size | smallest size | parameters | multiply-adds | features | fed with "
+    "| top block begins at |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+_SCALINGS = {
+    "tf": "-1 to 1",
+    "caffe": "BGR minus the mean",
+    "torch": "ImageNet mean and deviation",
+    "inside": "0 to 255 (scales inside)",
+}
+
+
+def _backbone_line(record: BackboneRecord) -> str:
+    cells = (
+        record.name if record.in_roster else f"{record.name} (by name)",
+        str(record.native_size),
+        str(record.minimum_size),
+        f"{record.parameters / 1e6:.1f} M",
+        f"{record.multiply_adds / 1e9:.2f} G",
+        str(record.feature_length),
+        _SCALINGS[record.scaling],
+        f"`{record.top_block_start}`",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 _HEAD = (
@@ -62,3 +95,4 @@ def _papers_values() -> dict[str, str]:
 if __name__ == "__main__":
     for scope, table in tables().items():
         print(f"<!-- {scope} -->\n{table}\n")
+    print(f"<!-- backbones -->\n{backbone_table()}")

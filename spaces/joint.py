@@ -10,10 +10,13 @@ import keras_tuner
 from neurosweep.errors import SpaceError
 from spaces import training as training_space
 from spaces.families import FAMILIES
-from spaces.scope import unknown_name
+from spaces.scope import unknown_name, when
 from spaces.task import Task
 
 __all__ = ["declare_family", "declare_space"]
+
+_CACHED = "transfer"
+"""The family that is trained on cached features."""
 
 
 def declare_space(
@@ -52,7 +55,24 @@ def declare_space(
         _declare_in_scope(hp, name, task, narrowings or {})
     with hp.name_scope("training"):
         training_space.declare(hp, training)
+    _declare_augmentation(hp, families, training)
     return hp
+
+
+def _declare_augmentation(
+    hp: keras_tuner.HyperParameters,
+    families: Mapping[str, Mapping[str, Any] | None],
+    training: Mapping[str, Any],
+) -> None:
+    """Augmentation under its condition: cached features take it otherwise than images do."""
+    on_images = [name for name in families if name != _CACHED]
+    if on_images:
+        with when(hp, "family", on_images, list(families)), hp.name_scope("training"):
+            training_space.declare_augmentation(hp, training, copies=None)
+    if _CACHED in families:
+        copies = int((families[_CACHED] or {}).get("copies", 0))
+        with when(hp, "family", [_CACHED], list(families)), hp.name_scope("training"):
+            training_space.declare_augmentation(hp, training, copies=copies)
 
 
 def declare_family(hp: keras_tuner.HyperParameters, name: str, task: Task) -> None:

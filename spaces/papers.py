@@ -25,6 +25,7 @@ _GIVEN = (
     *("plain_cnn/fc_layers", "mini_vgg/blocks", "mini_vgg/convs", "mini_vgg/filters_"),
     *("mini_vgg/hidden_width_", "mini_resnet/stages", "mini_resnet/blocks_"),
     *("family", "training/optimizer", "training/augmentation"),
+    *("transfer/pooling", "transfer/fc_layers"),
 )
 _GIVEN_VALUES = {"transfer/backbone": "ResNet50V2"}  # the one backbone that paper A names
 

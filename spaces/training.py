@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from neurosweep.errors import SpaceError
 from spaces.ranges import Choices, Range, Real, Whole, declare_range, flag
 from spaces.scope import chosen_ranges, when
 from spaces.task import Value
@@ -16,7 +17,13 @@ from spaces.task import Value
 if TYPE_CHECKING:
     import keras_tuner
 
-__all__ = ["OPEN_IN_PAPERS", "TRAINING_SETTINGS", "declare", "paper_training"]
+__all__ = [
+    "OPEN_IN_PAPERS",
+    "TRAINING_SETTINGS",
+    "declare",
+    "declare_augmentation",
+    "paper_training",
+]
 
 TRAINING_SETTINGS = ("epochs",)
 """Keys of the experiment's `training` that are settings of the run, not hyperparameters."""
@@ -46,21 +53,53 @@ _RANGES: dict[str, Range] = {
 
 
 def declare(hp: keras_tuner.HyperParameters, narrowings: Mapping[str, Any]) -> None:
-    """Declare the training hyperparameters; called inside the name scope `training`.
+    """Declare the training hyperparameters but augmentation; called inside the scope `training`.
 
     Raises:
         SpaceError: A narrowing cannot be.
     """
-    wanted = {key: value for key, value in narrowings.items() if key not in TRAINING_SETTINGS}
+    wanted = _wanted(narrowings)
     chosen = _chosen(wanted)
     declare_range(hp, "optimizer", chosen["optimizer"])
     _declare_rates(hp, chosen["optimizer"], wanted)
-    for name in ("schedule", "batch_size", "weight_decay", "label_smoothing", "augmentation"):
+    for name in ("schedule", "batch_size", "weight_decay", "label_smoothing", "patience"):
         declare_range(hp, name, chosen[name])
-    if True in _values(chosen["augmentation"]):
-        with when(hp, "augmentation", [True], _values(chosen["augmentation"])):
+
+
+def declare_augmentation(
+    hp: keras_tuner.HyperParameters, narrowings: Mapping[str, Any], *, copies: int | None
+) -> None:
+    """Declare augmentation; called inside the scope `training`.
+
+    Args:
+        hp: Declared on.
+        narrowings: The experiment's `training`.
+        copies: None for networks that are trained on images, each changed anew in each epoch. For
+            cached features, how many changed copies of each training image there are: 0 leaves no
+            augmentation, and with more its strength is theirs.
+
+    Raises:
+        SpaceError: A narrowing cannot be, or asks for augmentation where there are no copies.
+    """
+    chosen = _chosen(_wanted(narrowings))
+    augmentation = chosen["augmentation"]
+    if copies == 0:
+        if False not in _values(augmentation):
+            raise SpaceError(
+                "A backbone's features are computed once, so augmentation needs changed copies of "
+                "each image; received training.augmentation = true and families.transfer.copies = "
+                "0. Set copies to 1 (mirrored) or more, or leave augmentation to the search."
+            )
+        hp.Fixed("augmentation", False)
+        return
+    declare_range(hp, "augmentation", augmentation)
+    if copies is None and True in _values(augmentation):
+        with when(hp, "augmentation", [True], _values(augmentation)):
             declare_range(hp, "augmentation_strength", chosen["augmentation_strength"])
-    declare_range(hp, "patience", chosen["patience"])
+
+
+def _wanted(narrowings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in narrowings.items() if key not in TRAINING_SETTINGS}
 
 
 def _chosen(wanted: Mapping[str, Any]) -> dict[str, Range]:

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# On a machine that is busy an example may wait for longer than it takes.
+settings.register_profile("neurosweep", deadline=None)
+settings.load_profile("neurosweep")
 
 _SERVER = """
 import logging, sys

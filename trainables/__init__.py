@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainables.fitting import fit
     from trainables.precision import measure_precision
     from trainables.prediction import Winner, load_winner, predict
+    from trainables.probing import Probed, probe
     from trainables.publishing import export_winner, read_config
     from trainables.recipe import FineTune, Recipe
     from trainables.remembered import measured_precision
@@ -26,6 +27,7 @@ __all__ = [
     "Evaluation",
     "FineTune",
     "FitResult",
+    "Probed",
     "Recipe",
     "Report",
     "Runtime",
@@ -40,6 +42,7 @@ __all__ = [
     "measure_precision",
     "measured_precision",
     "predict",
+    "probe",
     "read_config",
     "rerun",
     "start",
@@ -50,6 +53,7 @@ _HOME = {
     "Evaluation": "results",
     "FineTune": "recipe",
     "FitResult": "results",
+    "Probed": "probing",
     "Recipe": "recipe",
     "Report": "results",
     "Runtime": "runtime",
@@ -64,6 +68,7 @@ _HOME = {
     "measure_precision": "precision",
     "measured_precision": "remembered",
     "predict": "prediction",
+    "probe": "probing",
     "read_config": "publishing",
     "rerun": "replay",
     "start": "runtime",

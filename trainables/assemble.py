@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurosweep.errors import DataError, SpaceError
 from scans import Dataset
 from trainables.augmentation import augmentation_layers
-from trainables.families import FAMILIES
+from trainables.families import FAMILIES, Transfer
 from trainables.recipe import Recipe
 from trainables.runtime import numerics
 
@@ -67,19 +67,30 @@ def build_core(
 
     Args:
         recipe: What to build.
-        weights: Set these; None leaves the initial (or pretrained) ones.
+        weights: Set these; None leaves the initial (or pretrained) ones. A head's alone are set
+            behind the pretrained backbone, which they belong to.
         precision: Policy of the layers.
         fused_batch_norm: Use the fused layer; the weights are the same four.
     """
     parameters = keras_tuner.HyperParameters()
     # A value that stands already wins over a default, so the build finds the recipe's own.
     parameters.values = dict(recipe.configuration)
-    family = build_family(recipe, pretrained=weights is None)
+    head_alone = weights is not None and _is_of_head(recipe, weights)
+    family = build_family(recipe, pretrained=weights is None or head_alone)
     with numerics(precision=precision, fused_batch_norm=fused_batch_norm):
         core = family.build(parameters)
-    if weights is not None:
+    if head_alone:
+        family.set_head(core, weights)
+    elif weights is not None:
         core.set_weights(weights)
     return core
+
+
+def _is_of_head(recipe: Recipe, weights: Sequence[NDArray[Any]]) -> bool:
+    """Whether weights are those of a head: kernel and bias of each hidden layer and the softmax."""
+    if recipe.family != Transfer.name:
+        return False
+    return len(weights) == 2 * (int(recipe.configuration["transfer/fc_layers"]) + 1)
 
 
 def scaling_layers(recipe: Recipe, statistics: Statistics) -> list[keras.layers.Layer]:

@@ -1,23 +1,37 @@
-"""Where the weights of backbones lie, and whether they are there, before any trial needs them.
+"""Where the weights of backbones lie, and whether they are whole, before any trial needs them.
 
 Nothing here builds a model, and only a download imports Keras.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import socket
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from neurosweep.errors import WeightsError
 from spaces import BACKBONES, BackboneRecord
+from trainables.weights.digests import sha256_of
+from trainables.weights.downloading import alone_in, download
+from trainables.weights.faults import Rules, find_faults, read_rules
+from trainables.weights.wording import faults_message
 
-__all__ = ["check_weights", "missing_weights", "weights_folder", "weights_path"]
+__all__ = [
+    "RANDOM_WEIGHTS_SEED",
+    "check_weights",
+    "missing_weights",
+    "weights_folder",
+    "weights_hash",
+    "weights_path",
+]
+
+RANDOM_WEIGHTS_SEED = 0
+"""Of a backbone's initial values: with random weights it is the same one in every process."""
 
 _WITHOUT_FILES = ("none", "random")
-_SECONDS_WITHOUT_ANSWER = 30.0
+_KERAS_OWN = "imagenet"
+_KERAS_RULES = Rules(listed={})
 
 
 def weights_folder(weights: str) -> Path:
@@ -27,7 +41,7 @@ def weights_folder(weights: str) -> Path:
         weights: "imagenet" for Keras' own cache (`$KERAS_HOME/models` or `~/.keras/models`), or
             a folder.
     """
-    if weights == "imagenet":
+    if weights == _KERAS_OWN:
         home = os.environ.get("KERAS_HOME")
         return (Path(home) if home else Path.home() / ".keras") / "models"
     return Path(weights).expanduser()
@@ -47,30 +61,36 @@ def missing_weights(weights: str, backbones: Sequence[str]) -> list[Path]:
     return [file for file in files if not file.is_file()]
 
 
-def check_weights(weights: str, backbones: Sequence[str]) -> None:
-    """Make sure that every backbone's weights are there, before any trial.
+def check_weights(weights: str, backbones: Sequence[str], *, place: str | None = None) -> None:
+    """Make sure that every backbone's weights are there and whole, before any trial.
 
-    For "imagenet", missing files are downloaded through Keras into its cache. Files that are there
-    are held to the checksum that Keras knows, so that a truncated one is found now.
+    For "imagenet", missing files are downloaded through Keras into its cache; of several processes
+    on one machine one downloads, and the others wait. Files that a folder's `weights.json` names
+    are held to the size and SHA-256 there, others to the checksum that Keras knows; each must hold
+    as many numbers as its backbone.
 
     Args:
         weights: "imagenet", "random", "none" or a folder.
         backbones: Names of backbones.
+        place: How the user knows the folder, for messages, if by another name.
 
     Raises:
-        WeightsError: Files are missing and cannot be had, or are damaged; all are named, and the
-            folder to put them in.
+        WeightsError: Files are missing and cannot be had, or cannot be used; all are named, with
+            what is wrong and where each is to be had.
     """
     if weights in _WITHOUT_FILES:
         return
     _check_folder(weights)
-    missing = missing_weights(weights, backbones)
-    if missing and weights == "imagenet":
-        _download([_record(name) for name in backbones])
-        missing = missing_weights(weights, backbones)  # Keras goes elsewhere if it cannot write
-    if missing:
-        raise WeightsError(_missing_message(missing, weights_folder(weights), backbones))
-    _check_sums(weights, backbones)
+    records = [_record(name) for name in backbones]
+    failure = _download_missing(records) if weights == _KERAS_OWN else None
+    folder = weights_folder(weights)
+    rules = _KERAS_RULES if weights == _KERAS_OWN else read_rules(folder)
+    faults = find_faults(folder, records, rules)
+    if faults or rules.unreadable is not None:
+        message = faults_message(
+            faults, place=place or folder, asked=len(records), unreadable=rules.unreadable
+        )
+        raise WeightsError("\n".join(filter(None, (failure, message))))
 
 
 def weights_path(record: BackboneRecord, weights: str) -> Path:
@@ -86,6 +106,36 @@ def weights_path(record: BackboneRecord, weights: str) -> Path:
     return weights_folder(weights) / record.weights_file
 
 
+def weights_hash(record: BackboneRecord, weights: str) -> str:
+    """What a backbone's weights are, for naming what was computed with them.
+
+    A process reads a file once for each size and time of change. Imports neither TensorFlow nor
+    Keras.
+
+    Args:
+        record: Which backbone.
+        weights: "imagenet", "random" or a folder.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal; for "random" the versions that draw the weights, and
+        the seed that they are drawn from.
+
+    Raises:
+        WeightsError: The file is not there, or cannot be read.
+    """
+    if weights in _WITHOUT_FILES:
+        return f"random-{version('keras')}-{version('tensorflow')}-{RANDOM_WEIGHTS_SEED}"
+    path = weights_folder(weights) / record.weights_file
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise WeightsError(
+            f"The weights of {record.name} must be in {path}, which cannot be read "
+            f"({error.strerror or error}). Put the file there; it is to be had from "
+            f"{record.weights_url}."
+        ) from error
+
+
 def _record(name: str) -> BackboneRecord:
     if name not in BACKBONES:
         raise WeightsError(
@@ -96,66 +146,24 @@ def _record(name: str) -> BackboneRecord:
 
 def _check_folder(weights: str) -> None:
     folder = weights_folder(weights)
-    if weights != "imagenet" and not folder.is_dir():
+    if weights != _KERAS_OWN and not folder.is_dir():
         raise WeightsError(
             f"weights is imagenet, random or a folder of weight files, received {weights!r}, which "
             "is none of them. Correct the path, or create the folder and put the files there."
         )
 
 
-def _download(records: Sequence[BackboneRecord]) -> None:
-    """Have Keras download each file; the first failure ends it, without a second try."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_SECONDS_WITHOUT_ANSWER)  # a firewall may swallow the connection
+def _download_missing(records: Sequence[BackboneRecord]) -> str | None:
+    """Download what Keras' cache lacks; returns what the first failure said, which ends it."""
+    names = [record.name for record in records]
+    if not missing_weights(_KERAS_OWN, names):
+        return None
+    folder = weights_folder(_KERAS_OWN)
     try:
-        for record in records:
-            _fetch(record)
-    except Exception as error:  # Keras raises the bare class when a URL fails
-        names = [record.name for record in records]
-        missing = _missing_message(
-            missing_weights("imagenet", names), weights_folder("imagenet"), names
-        )
-        raise WeightsError(f"The download failed: {error}.\n{missing}") from error
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _fetch(record: BackboneRecord) -> None:
-    import keras
-
-    folder = weights_folder("imagenet")
-    keras.utils.get_file(
-        record.weights_file,
-        origin=record.weights_url,
-        file_hash=record.weights_hash or None,
-        cache_dir=str(folder.parent),
-        cache_subdir=folder.name,
-    )
-
-
-def _missing_message(missing: Sequence[Path], folder: Path, backbones: Sequence[str]) -> str:
-    origins = {_record(name).weights_file: _record(name).weights_url for name in backbones}
-    files = "\n".join(f"  {file.name}  from {origins[file.name]}" for file in missing)
-    return (
-        f"Pretrained weights must be there before a search starts; {len(missing)} of "
-        f"{len(origins)} files are missing in {folder}:\n{files}\n"
-        "Put them into that folder, name another folder with families.transfer.weights, or ask for "
-        "untrained backbones with families.transfer.weights=random."
-    )
-
-
-def _check_sums(weights: str, backbones: Sequence[str]) -> None:
-    for name in backbones:
-        record = _record(name)
-        path = weights_folder(weights) / record.weights_file
-        if record.weights_hash and _md5(path) != record.weights_hash:
-            raise WeightsError(
-                f"The weights of {name} must be Keras' own file (MD5 {record.weights_hash}), "
-                f"received {path}, which differs: truncated or of another version. Delete it and "
-                f"take it from {record.weights_url}."
-            )
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        with alone_in(folder):  # by now another process may have downloaded them
+            for record in records:
+                if not (folder / record.weights_file).is_file():
+                    download(record, folder, _KERAS_RULES)
+    except WeightsError as error:
+        return str(error)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 from scans import Dataset
 
 __all__ = ["EpochBatches"]
+
+
+class Inputs(Protocol):
+    """Whatever gives an array for rows."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[Any]:
+        """What belongs to the rows, in their order."""
 
 
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships no types
@@ -28,6 +36,8 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
         batch_size: int,
         seed: int,
         epochs_done: int = 0,
+        weights: NDArray[np.float32] | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         """Point at `rows` of `dataset.images`; nothing is copied.
 
@@ -37,6 +47,8 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
             batch_size: Images per batch, at least 1.
             seed: Seeds the order of each epoch.
             epochs_done: Epochs of earlier sittings; the next one's order follows theirs.
+            inputs: What stands for the images, by their rows; None for the images.
+            weights: (classes,), how much each class counts; None where all count alike.
         """
         super().__init__()
         self._dataset = dataset
@@ -45,16 +57,23 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
         self._seed = seed
         self._targets = np.eye(len(dataset.classes), dtype=np.float32)
         self._epoch = epochs_done
+        self._weights = weights
+        self._inputs: Inputs = dataset.images if inputs is None else inputs
         self._order = rows
 
     def __len__(self) -> int:
         return math.ceil(len(self._rows) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Images (batch, height, width, channel) uint8 and targets (batch, n_classes) float32."""
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        """Images (batch, height, width, channel), targets (batch, n_classes) float32.
+
+        With weights of the classes, those of the images, (batch,), come third.
+        """
         start = index * self._batch_size
         rows = self._order[start : start + self._batch_size]
-        return self._dataset.images[rows], self._targets[self._dataset.labels[rows]]
+        labels = self._dataset.labels[rows]
+        weighted = () if self._weights is None else (self._weights[labels],)
+        return (self._inputs[rows], self._targets[labels], *weighted)
 
     def on_epoch_begin(self) -> None:
         """Draw the order of the next epoch (Keras calls this once before each)."""

@@ -90,12 +90,20 @@ def made_for(
         runtime: The fields of `Runtime`.
     """
     told = {
-        "recipe": recipe.to_dict(),
+        "recipe": _identity(recipe),
         "data": data_fingerprint,
         "runtime": dict(runtime),
         "versions": {name: version(name) for name in ("keras", "tensorflow")},
     }
     plain: dict[str, Any] = json.loads(json.dumps(told))  # as it will be read back
+    return plain
+
+
+def _identity(recipe: Recipe) -> dict[str, Any]:
+    """The recipe, but not where on a machine weights lie that are known by their hash."""
+    plain = recipe.to_dict()
+    if recipe.weights_hash:
+        del plain["weights"]
     return plain
 
 

@@ -13,13 +13,14 @@ from trainables import traces
 from trainables.assemble import build_core, check_dataset
 from trainables.bench import Bench
 from trainables.checkpoint import made_for, read_state
+from trainables.head_bench import HeadBench, head_data, is_cached
 from trainables.progress import Limits
 from trainables.recipe import Recipe
 from trainables.results import FitResult, Report
 from trainables.runtime import current_runtime
 from trainables.settings import TrainingSettings
 from trainables.sitting import Keep, Sitting
-from trainables.training import train
+from trainables.training import Trained, train
 
 __all__ = ["fit", "start_afresh"]
 
@@ -63,6 +64,8 @@ def fit(
         keep_by=recipe.keep_by,
     )
     started = time.perf_counter()
+    # Before anything is seeded: whoever computes features must leave no trace in what follows.
+    data = head_data(recipe, dataset) if is_cached(recipe) else None
     wanted = made_for(recipe, data_fingerprint=dataset.fingerprint, runtime=vars(runtime))
     sitting = Sitting(
         made_for=wanted,
@@ -71,15 +74,11 @@ def fit(
         started=started,
     )
     start_afresh(recipe.seed, like=recipe)
-    core = build_core(
-        recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
-    )
-    _check_size(core, most_parameters)
-    bench = Bench(recipe, core, dataset, runtime=runtime)
+    bench = _on_images(recipe, dataset) if data is None else HeadBench(recipe, data)
+    _check_size(bench, most_parameters)
     building = time.perf_counter() - started
     result = train(
         bench,
-        dataset,
         report,
         settings=settings,
         limits=limits,
@@ -89,12 +88,19 @@ def fit(
     return replace(result, seconds=sitting.seconds_before + building + result.seconds)
 
 
-def _check_size(core: keras.Model, most: float | None) -> None:
-    parameters = int(core.count_params())
-    if most is not None and parameters > most:
+def _on_images(recipe: Recipe, dataset: Dataset) -> Bench:
+    runtime = current_runtime()
+    core = build_core(
+        recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
+    )
+    return Bench(recipe, core, dataset, runtime=runtime)
+
+
+def _check_size(bench: Trained, most: float | None) -> None:
+    if most is not None and bench.parameters > most:
         raise InfeasibleError(
-            f"a network may have {most:,.0f} parameters; this one has {parameters:,}",
-            parameters=parameters,
+            f"a network may have {most:,.0f} parameters; this one has {bench.parameters:,}",
+            parameters=bench.parameters,
         )
 
 

@@ -1,4 +1,4 @@
-"""Layers whose kind depends on where they run, made through factories.
+"""Layers whose kind depends on where they run, made through factories; and the walk over layers.
 
 Keras' batch normalisation is not fused on CPUs and costs much of a training step. The fused layer
 here has the same four weights in the same order, so weights go from one to the other and a saved
@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["FusedBatchNormalization", "batch_normalization", "fused_batch_norm"]
+__all__ = ["FusedBatchNormalization", "all_layers", "batch_normalization", "fused_batch_norm"]
 
 Tensor = Any
 """A TensorFlow or Keras tensor; neither library has types."""
@@ -32,6 +32,16 @@ def batch_normalization(name: str) -> keras.layers.Layer:
     if _use_fused.get():
         return FusedBatchNormalization(name=name, momentum=_MOMENTUM)
     return keras.layers.BatchNormalization(name=name, momentum=_MOMENTUM)
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The model and its layers, those of models within it too."""
+    yield model
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        else:
+            yield layer
 
 
 @contextmanager

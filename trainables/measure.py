@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables.alive import beat
-from trainables.layers import Tensor
+from trainables.layers import Tensor, all_layers
 
-__all__ = ["Meter", "measuring_batch"]
+__all__ = ["Meter", "in_float32", "measuring_batch"]
 
 # Pixels of one channel that are measured at once: enough to fill the cores, small enough that the
 # widest layer of the papers' networks stays under 300 MB.
@@ -43,7 +43,7 @@ class Meter:
         self._batch = measuring_batch(int(shape[1]))
 
         def infer(pixels: Tensor) -> Tensor:  # runs once, when it is traced
-            with _in_float32(model):
+            with in_float32(model):
                 return model(pixels, training=False)
 
         self._infer = tf.function(infer, input_signature=[tf.TensorSpec(shape, tf.uint8)])
@@ -63,9 +63,9 @@ class Meter:
 
 
 @contextmanager
-def _in_float32(model: keras.Model) -> Iterator[None]:
+def in_float32(model: keras.Model) -> Iterator[None]:
     """Inside, whatever calls the model's layers computes in float32."""
-    layers = list(_all_layers(model))
+    layers = list(all_layers(model))
     policies = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
@@ -74,13 +74,3 @@ def _in_float32(model: keras.Model) -> Iterator[None]:
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
-
-
-def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The model and its layers, those of models within it too."""
-    yield model
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
-        else:
-            yield layer

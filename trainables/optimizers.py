@@ -8,13 +8,14 @@ from typing import Any, TypeAlias, TypeVar
 import keras
 
 from neurosweep.errors import SpaceError
+from trainables.fused_adam import FusedAdam, FusedAdamW
 from trainables.settings import TrainingSettings
 
 Rate: TypeAlias = Any
 """A number, or a Keras schedule (Keras ships no types)."""
 _Entry = TypeVar("_Entry")
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "build_optimizer"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "build_optimizer", "on_one_device", "warmed_up"]
 
 # Momentum of plain gradient descent, as both ResNet and VGG were trained with (ours).
 _MOMENTUM = 0.9
@@ -22,7 +23,9 @@ _MOMENTUM = 0.9
 _WARM_UP = 0.05
 
 
-def build_optimizer(settings: TrainingSettings, *, steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    settings: TrainingSettings, *, steps: int, fused: bool = False
+) -> keras.optimizers.Optimizer:
     """The Keras optimiser of a configuration.
 
     Weight decay is decoupled from the gradient, as Keras does it for every optimiser, and
@@ -31,19 +34,48 @@ def build_optimizer(settings: TrainingSettings, *, steps: int) -> keras.optimize
     Args:
         settings: Training hyperparameters.
         steps: Steps of the whole allowed training; schedules span them. At least 1.
+        fused: Whether steps of Adam are single operations; results agree to rounding.
 
     Raises:
         SpaceError: The optimiser or schedule is unknown.
     """
-    make_optimizer = _look_up(OPTIMIZERS, settings.optimizer, "training/optimizer")
+    makers = {**OPTIMIZERS, **_FUSED} if fused else OPTIMIZERS
+    make_optimizer = _look_up(makers, settings.optimizer, "training/optimizer")
     make_rate = _look_up(SCHEDULES, settings.schedule, "training/schedule")
     optimizer = make_optimizer(make_rate(settings.learning_rate, steps), settings.weight_decay)
-    if settings.weight_decay:
+    return on_one_device(optimizer, settings.weight_decay)
+
+
+def on_one_device(
+    optimizer: keras.optimizers.Optimizer, weight_decay: float
+) -> keras.optimizers.Optimizer:
+    """An optimiser as all of ours are: decay spares biases and batch norm, nothing is reduced."""
+    if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # One device, nothing to reduce between several. TensorFlow's all-reduce would register a
     # gradient function in each traced step, which keeps graph and weights in memory for good.
     optimizer._all_reduce_sum_gradients = list
     return optimizer
+
+
+def warmed_up(rate: float, share: float, steps: int) -> Rate:
+    """A constant rate that rises from a tenth over the first share of all steps.
+
+    Args:
+        rate: After the rise.
+        share: From 0 (no rise) to below 1.
+        steps: Of the whole training.
+    """
+    rising = round(share * steps)
+    if not rising:
+        return rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=rate / 10,
+        decay_steps=max(1, steps - rising),
+        alpha=1.0,  # decays to all of the rate: stays
+        warmup_target=rate,
+        warmup_steps=rising,
+    )
 
 
 def _adam(rate: Rate, decay: float) -> keras.optimizers.Optimizer:
@@ -67,6 +99,11 @@ OPTIMIZERS: Mapping[str, Callable[[Rate, float], keras.optimizers.Optimizer]] = 
     "adamw": _adamw,
     "sgd": _sgd,
     "rmsprop": _rmsprop,
+}
+
+_FUSED: Mapping[str, Callable[[Rate, float], keras.optimizers.Optimizer]] = {
+    "adam": lambda rate, decay: FusedAdam(rate, weight_decay=decay or None),
+    "adamw": lambda rate, decay: FusedAdamW(rate, weight_decay=decay),
 }
 
 

@@ -34,6 +34,7 @@ def export_winner(
     folder: Path,
     *,
     scores: Mapping[str, Any] | None = None,
+    recorded: Recipe | None = None,
 ) -> None:
     """Write model.keras, config.yaml and labels.json into `folder`.
 
@@ -46,6 +47,8 @@ def export_winner(
         statistics: Of the data it was trained on.
         folder: Made if missing; files of the same names are replaced.
         scores: Figures to write beside the recipe; plain values only.
+        recorded: The recipe as it is written down, where it names the same weights otherwise: a
+            folder of this machine says nothing on another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     start_afresh(recipe.seed)
@@ -55,7 +58,7 @@ def export_winner(
     model.save(aside)
     aside.replace(folder / "model.keras")
     config = {
-        "recipe": recipe.to_dict(),
+        "recipe": (recorded or recipe).to_dict(),
         "classes": list(recipe.task.classes),
         "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
         "scores": dict(scores or {}),

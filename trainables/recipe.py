@@ -12,6 +12,11 @@ from spaces import Task, Value
 __all__ = ["FineTune", "Recipe", "same_but_seed"]
 
 KEPT_BY = ("val_accuracy", "val_loss")
+CACHES = ("auto", "none", "float16", "float32")
+MOST_DEPTH = 10.0
+
+_EARLIER_NAMES = frozenset({"transfer/width"})
+"""Hyperparameters that were renamed, with others that appeared beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +26,25 @@ class FineTune:
     Attributes:
         epochs: At most so many epochs; at least 1.
         patience: Epochs without a better validation score before it stops; at least 1.
-        learning_rate: Constant rate of the fine-tuning steps; 1e-4 is paper A's.
+        learning_rate: Of the fine-tuning steps, at the output; 1e-4 is paper A's.
+        depth: How far to unfreeze, in top blocks: 1 is the family's top block, 0.5 about half as
+            many layers, 2 about twice as many.
+        rate_decay: Factor on the rate behind each bottleneck of the network, from the output down;
+            above 0, up to 1, which leaves one rate for all.
+        warm_up: Share of all steps in which the rate rises from a tenth, from 0 to below 1.
+        weight_decay: As in training.
+        cache: "auto", "none", "float16" or "float32": what the frozen part's output is kept in.
+            "auto" is float16 where nothing is augmented and the disk has room, else none.
     """
 
     epochs: int
     patience: int
     learning_rate: float = 1e-4
+    depth: float = 1.0
+    rate_decay: float = 1.0
+    warm_up: float = 0.0
+    weight_decay: float = 0.0
+    cache: str = "auto"
 
     def __post_init__(self) -> None:
         _require("fine_tune.epochs", self.epochs, minimum=1)
@@ -35,6 +53,23 @@ class FineTune:
             raise ExperimentError(
                 "A fine-tuning learning rate lies between 0 and 1, both excluded; received "
                 f"{self.learning_rate!r}. Give a small positive number, such as 1e-4."
+            )
+        if not (
+            0 < self.depth <= MOST_DEPTH
+            and 0 < self.rate_decay <= 1
+            and 0 <= self.warm_up < 1
+            and 0 <= self.weight_decay <= 1
+        ):
+            raise ExperimentError(
+                f"Fine-tuning has a depth above 0 and up to {MOST_DEPTH:g}, a rate_decay above 0 "
+                "and up to 1, a warm_up from 0 to below 1 and a weight_decay from 0 to 1; received "
+                f"{self.depth!r}, {self.rate_decay!r}, {self.warm_up!r}, {self.weight_decay!r}. "
+                "Correct them in the recipe."
+            )
+        if self.cache not in CACHES:
+            raise ExperimentError(
+                f"The cache of fine-tuning is one of {list(CACHES)}; received {self.cache!r}. "
+                "Leave it out to have it decided."
             )
 
 
@@ -49,7 +84,11 @@ class Recipe:
         seed: Seeds initial weights, shuffling, augmentation and dropout.
         stop_epoch: Replay of a row that was stopped: ends after this epoch, 1 to `epochs`.
         weights: "none", "imagenet", "random" or a folder with staged weights.
+        weights_hash: What those weights must be, as `backbone_weights.weights_hash` says; "" takes
+            those that are there.
         preprocessing: "native" or "unit"; read by transfer models only.
+        copies: Changed copies of each training image that a head's augmentation draws from; read
+            by transfer models only.
         fine_tune: How the top block is trained afterwards, or None.
         keep_by: "val_accuracy" or "val_loss": which epoch is the best, thus kept, and what
             patience waits for.
@@ -61,13 +100,16 @@ class Recipe:
     seed: int
     stop_epoch: int | None = None
     weights: str = "none"
+    weights_hash: str = ""
     preprocessing: str = "native"
+    copies: int = 0
     fine_tune: FineTune | None = None
     keep_by: str = "val_accuracy"
 
     def __post_init__(self) -> None:
         _require("epochs", self.epochs, minimum=1)
         _require("seed", self.seed, minimum=0)
+        _require("copies", self.copies, minimum=0)
         if "family" not in self.configuration:
             raise ExperimentError(
                 "A configuration names its family; received only "
@@ -100,9 +142,11 @@ class Recipe:
         """Read what `to_dict` wrote.
 
         Raises:
-            ExperimentError: A key is unknown or missing, or a value is out of bounds.
+            ExperimentError: A key is unknown or missing, a value is out of bounds, or the
+                configuration is of an earlier version.
         """
         _check_keys("recipe", plain, cls)
+        _check_names(plain["configuration"])
         _check_keys("recipe.task", plain["task"], Task)
         tuned = plain.get("fine_tune")
         if tuned is not None:
@@ -133,6 +177,17 @@ def _require(name: str, value: object, *, minimum: int) -> None:
         raise ExperimentError(
             f"{name} is a whole number of at least {minimum}; received {value!r}. "
             "Correct it in the recipe."
+        )
+
+
+def _check_names(configuration: Mapping[str, Value]) -> None:
+    """Refuse hyperparameters that are called otherwise by now: they mean another network."""
+    earlier = sorted(_EARLIER_NAMES & set(configuration))
+    if earlier:
+        raise ExperimentError(
+            "A configuration has the hyperparameters that `neurosweep spaces` lists; received "
+            f"{earlier[0]!r}: it was recorded by an earlier version of this program, which built "
+            "other heads. Train it again with the version that its run.yaml names."
         )
 
 

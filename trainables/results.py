@@ -57,6 +57,7 @@ class FitResult:
         latency_ms: Median time of one image, where it was asked for.
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
+        cache: Fine-tuning only: what the frozen part's output was kept in, "none" if it was not.
     """
 
     epochs: int
@@ -74,6 +75,7 @@ class FitResult:
     latency_ms: float | None = None
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from neurosweep.errors import SpaceError
 from spaces import Value
 
-__all__ = ["TrainingSettings"]
+__all__ = ["COPIES_STRENGTH", "TrainingSettings"]
+
+COPIES_STRENGTH = 0.5
+"""Strength of the changes in the copies of images whose features are cached (ours: the middle)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +53,16 @@ class TrainingSettings:
             batch_size=int(_value(configuration, "batch_size")),
             weight_decay=float(_value(configuration, "weight_decay")),
             label_smoothing=float(_value(configuration, "label_smoothing")),
-            augmentation_strength=(
-                float(_value(configuration, "augmentation_strength")) if augmented else 0.0
-            ),
+            augmentation_strength=_strength(configuration) if augmented else 0.0,
             patience=int(_value(configuration, "patience")),
         )
+
+
+def _strength(configuration: Mapping[str, Value]) -> float:
+    """How strongly images are changed; heads have no choice, their changed copies are made."""
+    if configuration.get("family") == "transfer":
+        return COPIES_STRENGTH
+    return float(_value(configuration, "augmentation_strength"))
 
 
 def _value(configuration: Mapping[str, Value], name: str) -> Value:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from numpy.typing import NDArray
 
-from scans import Dataset
 from trainables import idle
 from trainables.alive import BreakOff, beat
-from trainables.batches import EpochBatches
-from trainables.bench import Bench, Score
+from trainables.bench import Score
 from trainables.checkpoint import TrainingState
 from trainables.progress import Limits, Progress, check_finite
 from trainables.results import EpochRecord, FitResult, Report
@@ -20,12 +18,41 @@ from trainables.settings import TrainingSettings
 from trainables.sitting import Sitting, restore, variables_of
 from trainables.stopwatch import StepWatch
 
-__all__ = ["EpochEnd", "train"]
+__all__ = ["EpochEnd", "Trained", "train"]
+
+
+class Trained(Protocol):
+    """What is trained, in the form that trains it and in the one that is measured."""
+
+    core: keras.Model
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the whole network."""
+
+    def steps(self, settings: TrainingSettings) -> int:
+        """Steps of one epoch."""
+
+    def compile(self, settings: TrainingSettings, *, steps: int) -> keras.Model:
+        """The training model, compiled for so many steps."""
+
+    def run(
+        self,
+        model: keras.Model,
+        callback: keras.callbacks.Callback,
+        *,
+        settings: TrainingSettings,
+        seed: int,
+        epochs: range,
+    ) -> None:
+        """Trains epoch after epoch, until the callback stops it."""
+
+    def score(self) -> Score:
+        """Measures the core as it is now on the validation part."""
 
 
 def train(
-    bench: Bench,
-    dataset: Dataset,
+    bench: Trained,
     report: Report,
     *,
     settings: TrainingSettings,
@@ -38,8 +65,7 @@ def train(
     `seconds` of the result counts from here; the caller adds what it did before.
 
     Args:
-        bench: Holds the core with its first weights.
-        dataset: Images and labels; the parts `train` and `validation` are read.
+        bench: Holds the core with its first weights, and the data.
         report: Called with each epoch's record; False ends training.
         settings: Optimiser, batch size and so on.
         limits: When training ends.
@@ -53,24 +79,14 @@ def train(
     """
     started = time.perf_counter()
     sitting = sitting or Sitting()
-    done = len(sitting.history)
-    batches = EpochBatches(
-        dataset, dataset.train, batch_size=settings.batch_size, seed=seed, epochs_done=done
-    )
-    model = bench.compile(settings, steps=limits.epochs * len(batches))
+    model = bench.compile(settings, steps=limits.epochs * bench.steps(settings))
     if sitting.earlier is not None:
         restore(model, sitting.earlier)
     progress = Progress(limits, sitting.history)
     at_end = EpochEnd(bench, progress, report, sitting, setup_seconds=idle.seconds())
+    epochs = range(len(sitting.history), limits.epochs)
     try:
-        model.fit(
-            batches,
-            initial_epoch=done,
-            epochs=limits.epochs,
-            verbose=0,
-            shuffle=False,
-            callbacks=[at_end],
-        )
+        bench.run(model, at_end, settings=settings, seed=seed, epochs=epochs)
     except BreakOff:
         if not progress.history:
             raise
@@ -83,7 +99,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Trained,
         progress: Progress,
         report: Report,
         sitting: Sitting,
@@ -162,7 +178,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             history=self._progress.history,
             validation_probabilities=score.probabilities,
             weights=weights,
-            parameters=int(self._bench.core.count_params()),
+            parameters=self._bench.parameters,
             setup_seconds=self._setup_seconds,
             tracing_seconds=self._steps.tracing_seconds(),
         )

@@ -8,6 +8,7 @@ from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from reports.figures.axis import Axis
+from reports.figures.elements import Point, picture, segment, text
 from reports.wording import printable
 
 __all__ = ["SHAPES", "Chart", "marker"]
@@ -18,8 +19,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 14.0, 14.0, 58.0
 
 SHAPES = ("circle", "square", "triangle", "diamond")
 """Markers that can be told apart without colour."""
-
-_Point = tuple[float, float]
 
 
 class Chart:
@@ -33,18 +32,16 @@ class Chart:
 
     def __init__(self, x: Axis, y: Axis, *, label: str) -> None:
         self._x, self._y = x, y
-        attributes = {"viewBox": f"0 0 {_WIDTH:g} {_HEIGHT:g}", "class": "chart", "role": "img"}
-        self._root = Element("svg", attributes)
-        SubElement(self._root, "title").text = printable(label)
+        self._root = picture(_WIDTH, _HEIGHT, label)
         self._draw_axes()
         self._plot = SubElement(self._root, "g")
 
-    def line(self, points: Sequence[_Point], *, style: str, hint: str) -> None:
+    def line(self, points: Sequence[Point], *, style: str, hint: str) -> None:
         """Join points by straight lines."""
         places = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self._place, points))
         self._add("polyline", {"points": places, "class": f"line {style}"}, hint)
 
-    def steps(self, points: Sequence[_Point], *, style: str, hint: str) -> None:
+    def steps(self, points: Sequence[Point], *, style: str, hint: str) -> None:
         """Draw a value that holds until the next point."""
         held = [
             place for before, point in pairwise(points) for place in (before, (point[0], before[1]))
@@ -55,7 +52,7 @@ class Chart:
         """Draw a horizontal line across the whole chart."""
         self.line([(self._x.low, value), (self._x.high, value)], style=style, hint=hint)
 
-    def dot(self, point: _Point, *, style: str, hint: str, shape: str = "circle") -> None:
+    def dot(self, point: Point, *, style: str, hint: str, shape: str = "circle") -> None:
         """Mark one point."""
         x, y = self._place(point)
         path = {"d": _outline(shape, x, y), "class": f"dot {style}"}
@@ -68,7 +65,7 @@ class Chart:
     def _add(self, tag: str, attributes: dict[str, str], hint: str) -> None:
         SubElement(SubElement(self._plot, tag, attributes), "title").text = printable(hint)
 
-    def _place(self, point: _Point) -> _Point:
+    def _place(self, point: Point) -> Point:
         x = _LEFT + self._x.place(point[0]) * (_WIDTH - _LEFT - _RIGHT)
         y = _TOP + (1 - self._y.place(point[1])) * (_HEIGHT - _TOP - _BOTTOM)
         return x, y
@@ -77,14 +74,14 @@ class Chart:
         frame = SubElement(self._root, "g", {"class": "axes"})
         for value in self._y.ticks():
             _, y = self._place((self._x.low, value))
-            _segment(frame, (_LEFT, y), (_WIDTH - _RIGHT, y))
-            _text(frame, (_LEFT - 8, y), f"{value:g}", "end")
+            segment(frame, (_LEFT, y), (_WIDTH - _RIGHT, y))
+            text(frame, (_LEFT - 8, y), f"{value:g}", "end")
         for value in self._x.ticks():
             x, _ = self._place((value, self._y.low))
-            _segment(frame, (x, _HEIGHT - _BOTTOM), (x, _HEIGHT - _BOTTOM + 5))
-            _text(frame, (x, _HEIGHT - _BOTTOM + 18), f"{value:g}", "middle")
-        _text(frame, (_WIDTH / 2 + _LEFT / 2, _HEIGHT - 13), self._x.title, "middle")
-        upright = _text(frame, (13, (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle")
+            segment(frame, (x, _HEIGHT - _BOTTOM), (x, _HEIGHT - _BOTTOM + 5))
+            text(frame, (x, _HEIGHT - _BOTTOM + 18), f"{value:g}", "middle")
+        text(frame, (_WIDTH / 2 + _LEFT / 2, _HEIGHT - 13), self._x.title, "middle")
+        upright = text(frame, (13, (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle")
         upright.set("transform", f"rotate(-90 {upright.get('x')} {upright.get('y')})")
 
 
@@ -103,20 +100,3 @@ def _outline(shape: str, x: float, y: float) -> str:
     if shape == "diamond":
         return f"M{x:.1f} {y - 5.6:.1f}l5.6 5.6l-5.6 5.6l-5.6 -5.6z"
     return f"M{x - 4.5:.1f} {y:.1f}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z"
-
-
-def _segment(parent: Element, begin: _Point, end: _Point) -> None:
-    places = zip(("x1", "y1", "x2", "y2"), (*begin, *end), strict=True)
-    SubElement(parent, "line", {name: f"{value:.1f}" for name, value in places})
-
-
-def _text(parent: Element, place: _Point, text: str, anchor: str) -> Element:
-    attributes = {
-        "x": f"{place[0]:.1f}",
-        "y": f"{place[1]:.1f}",
-        "text-anchor": anchor,
-        "dominant-baseline": "middle",
-    }
-    element = SubElement(parent, "text", attributes)
-    element.text = printable(text)
-    return element

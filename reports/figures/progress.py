@@ -12,6 +12,9 @@ from reports.wording import model, percent
 
 __all__ = ["progress_panels"]
 
+# Screening comes before the search and is no part of its progress.
+_TRIALS = frozenset(Stage).difference({Stage.SCREEN})
+
 
 def progress_panels(run: Run, looks: Mapping[str, Look]) -> list[Panel]:
     """Draw every measured search trial at its end, and the best completed one so far."""
@@ -21,7 +24,7 @@ def progress_panels(run: Run, looks: Mapping[str, Look]) -> list[Panel]:
     )
     if not trials:
         return []
-    begin = min(parse_time(one.started_at) for one in run.records)
+    begin = min(parse_time(one.started_at) for one in run.records if one.stage in _TRIALS)
     minutes = [(parse_time(one.finished_at) - begin).total_seconds() / 60 for one in trials]
     numbers = [float(number) for number in range(1, len(trials) + 1)]
     over_time = Axis(0.0, max(minutes[-1], 0.1), "minutes since the first trial began")

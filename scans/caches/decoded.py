@@ -164,14 +164,15 @@ def disk_errors(folder: Path, *, needed: int) -> Iterator[None]:
 
 
 def _disk_full(folder: Path, *, needed: int) -> NeurosweepError:
+    free = free_bytes(folder)
     return NeurosweepError(
-        f"The decoded cache needs {needed:,} bytes, but the disk of {folder} has "
-        f"{_free(folder):,} free; make room, or set {CACHE_VARIABLE} to a folder on another disk."
+        f"The cache at {folder} needs {needed:,} bytes, but its disk has {free:,} free; make room, "
+        f"or set {CACHE_VARIABLE} to a folder on another disk."
     )
 
 
-def _free(folder: Path) -> int:
-    """Bytes free on the disk of a folder, or of the nearest one above it that exists."""
+def free_bytes(folder: Path) -> int:
+    """Return the bytes free on the disk of a folder, or of the nearest one above it that exists."""
     there = next(path for path in (folder, *folder.parents) if path.is_dir())
     return shutil.disk_usage(there).free
 
@@ -210,7 +211,7 @@ def _build(wanted: DecodedImages, folder: Path) -> None:
     """Write the cache under another name; only a complete one takes the final name."""
     for leftover in folder.glob("*.partial"):
         leftover.unlink()  # of a builder that was killed: we hold the lock, so it is dead
-    if _free(folder) < wanted.size:
+    if free_bytes(folder) < wanted.size:
         raise _disk_full(folder, needed=wanted.size)
     folder.mkdir(exist_ok=True)
     _log.info("Decoding %d images into %s", len(wanted.files), folder)

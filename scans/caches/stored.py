@@ -1,7 +1,8 @@
 """What stands in the cache folder: listed for people, and cleared without touching anything else.
 
-Known are the decoded caches, the manifest indexes, measurements of this machine and the phantom
-data, by their places, names and contents. Links are never followed and other files never deleted.
+Known are the decoded caches, features of frozen networks, weights fetched from a store, manifest
+indexes, measurements of this machine and the phantom data, by their places, names and contents.
+Links are never followed and other files never deleted.
 """
 
 import contextlib
@@ -22,8 +23,9 @@ from scans.caches.decoded import ABOUT, DECODED, IMAGES, USED, lock_of
 from scans.manifest import PHANTOM_MARKER
 
 DECODED_IMAGES, MANIFEST_INDEX, PHANTOM_DATA = "decoded images", "manifest index", "phantom data"
-MEASUREMENT = "measurement"
-"""The kinds of what is stored."""
+MEASUREMENT, FEATURES, WEIGHTS = "measurement", "features", "weights"
+"""The kinds of what is stored; the last two are also the folders, below the cache folder, that hold
+one folder each per cache of features and per store that weights were fetched from."""
 
 MANIFESTS = "manifests"
 """Name of the folder, below the cache folder, that holds one file per manifest index."""
@@ -33,14 +35,34 @@ MEASURED = "measured"
 
 PHANTOM = "phantom"
 
+VALUES, MARKS = "values.npy", "marks.npy"
+"""The files of a cache of features."""
+
+WEIGHTS_LOCK = Path(".neurosweep-weights", "lock")
+"""What whoever fills a folder of weights holds; it is never deleted."""
+
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-(?P<size>[0-9]+)px-(?P<color>grey|rgb)-[a-z]+-v[0-9]+")
 _PARTS = re.compile(
     rf"images\.(npy|partial)|{USED}|(about|statistics-[0-9a-f]{{16}})\.json(\.[0-9a-f]{8}\.partial)?"
 )
+_FEATURES_KEY = re.compile(
+    r"\w+-(?P<size>[0-9]+)px-[a-z]+-\w+-(plain|flipped|random[0-9]+)-[0-9a-f]{16}"
+)
+_FEATURE_PARTS = re.compile(rf"{VALUES}|{MARKS}|{USED}|about\.json(\.[0-9a-f]{{8}}\.partial)?")
+_WEIGHTS_KEY = re.compile(r"[0-9a-f]{16}")
+_WEIGHT_PARTS = re.compile(r"(weights\.json|[\w.-]+\.h5)(\.[0-9a-f]{8}\.partial)?")
 _INDEX = re.compile(
     r"([0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy)(?P<unfinished>\.[0-9a-f]{8}\.partial)?"
 )
 _MEASUREMENT = re.compile(r"[0-9a-f]{16}\.json(?P<unfinished>\.[0-9a-f]{8}\.partial)?")
+_FOLDERS: dict[str, tuple[str | None, re.Pattern[str]]] = {
+    DECODED_IMAGES: (IMAGES, _PARTS),
+    FEATURES: (MARKS, _FEATURE_PARTS),
+    WEIGHTS: (None, _WEIGHT_PARTS),
+}
+"""Per kind that is a folder: the file that goes first, and the names of all."""
+
+_BLOCK = 512  # bytes, in which systems count what a file takes, whatever their disks do
 _LARGEST_ABOUT = 65_536  # bytes; ours have some hundred
 
 
@@ -50,13 +72,14 @@ class Stored:
 
     Attributes:
         key: Its name, by which it can be cleared.
-        kind: `DECODED_IMAGES`, `MANIFEST_INDEX`, `MEASUREMENT` or `PHANTOM_DATA`.
+        kind: `DECODED_IMAGES`, `FEATURES`, `WEIGHTS`, `MANIFEST_INDEX`, `MEASUREMENT` or
+            `PHANTOM_DATA`.
         path: Its folder or file.
         root: The data folder it was made from; None where that is not known.
         images: How many; None where that is not known.
         image_size: Height and width in pixels, or None.
         color: "grey", "rgb" or None.
-        size: Bytes of its files.
+        size: Bytes of its files; of features, whose files have holes, what they take on the disk.
         last_used: When it was last opened, in UTC.
         complete: False for what a builder has not finished, or never will.
     """
@@ -98,6 +121,8 @@ def list_stored(cache: Path) -> list[Stored]:
     try:
         return [
             *_decoded(cache / DECODED),
+            *_features(cache / FEATURES),
+            *_weights(cache / WEIGHTS),
             *_files(cache / MANIFESTS, _INDEX, MANIFEST_INDEX),
             *_files(cache / MEASURED, _MEASUREMENT, MEASUREMENT),
             *_phantom(cache),
@@ -148,15 +173,11 @@ def _chosen(
 
 
 def _decoded(folder: Path) -> Iterator[Stored]:
-    for entry in _entries(folder):
-        name = _KEY.fullmatch(entry.name)
-        if name is None or not entry.is_dir(follow_symlinks=False):
-            continue
-        path = Path(entry.path)
-        about, files = _read_about(path / ABOUT), _parts(path)
+    for path, name in _folders(folder, _KEY):
+        about, files = _read_about(path / ABOUT), _parts(path, _PARTS)
         times = [files[each].st_mtime for each in (USED, IMAGES) if each in files]
         yield Stored(
-            key=entry.name,
+            key=path.name,
             kind=DECODED_IMAGES,
             path=path,
             root=about.get("root") if isinstance(about.get("root"), str) else None,
@@ -164,9 +185,50 @@ def _decoded(folder: Path) -> Iterator[Stored]:
             image_size=int(name["size"]),
             color=name["color"],
             size=sum(each.st_size for each in files.values()),
-            last_used=_utc([*times, entry.stat(follow_symlinks=False).st_mtime][0]),
+            last_used=_utc([*times, os.lstat(path).st_mtime][0]),
             complete=IMAGES in files,
         )
+
+
+def _features(folder: Path) -> Iterator[Stored]:
+    for path, name in _folders(folder, _FEATURES_KEY):
+        shape, files = _read_about(path / ABOUT).get("shape"), _parts(path, _FEATURE_PARTS)
+        images = shape[0] if isinstance(shape, list) and shape else None
+        times = [each.st_mtime for each in files.values()]
+        yield Stored(
+            key=path.name,
+            kind=FEATURES,
+            path=path,
+            images=images if isinstance(images, int) else None,
+            image_size=int(name["size"]),
+            size=sum(each.st_blocks * _BLOCK for each in files.values()),
+            last_used=_utc(max(times, default=os.lstat(path).st_mtime)),
+            complete=files.keys() >= {VALUES, MARKS},
+        )
+
+
+def _weights(folder: Path) -> Iterator[Stored]:
+    for path, _ in _folders(folder, _WEIGHTS_KEY):
+        files = _parts(path, _WEIGHT_PARTS)
+        if not files or _entries(path / WEIGHTS_LOCK.parent) == []:
+            continue  # cleared, or made by somebody else
+        yield Stored(
+            key=path.name,
+            kind=WEIGHTS,
+            path=path,
+            size=sum(each.st_size for each in files.values()),
+            # Fetched files carry the store's time of change; theirs here is that of the inode.
+            last_used=_utc(max(max(each.st_atime, each.st_ctime) for each in files.values())),
+            complete=not any(one.endswith(".partial") for one in files),
+        )
+
+
+def _folders(folder: Path, names: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
+    """Return the folders below one of ours that have names of ours."""
+    for entry in _entries(folder):
+        name = names.fullmatch(entry.name)
+        if name is not None and entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path), name
 
 
 def _files(folder: Path, names: re.Pattern[str], kind: str) -> Iterator[Stored]:
@@ -216,11 +278,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _parts(folder: Path) -> dict[str, os.stat_result]:
-    """Return the files of a decoded cache that are ours, with what the system knows of them."""
+def _parts(folder: Path, names: re.Pattern[str]) -> dict[str, os.stat_result]:
+    """Return the files of a folder that have names of ours, with what the system knows of them."""
     files = {}
     for entry in _entries(folder):
-        if _PARTS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+        if names.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
             with contextlib.suppress(FileNotFoundError):  # a builder has just renamed it
                 files[entry.name] = entry.stat(follow_symlinks=False)
     return files
@@ -249,8 +311,8 @@ def _remove(stored: Stored) -> str | None:
         if stored.kind in (MANIFEST_INDEX, MEASUREMENT):
             stored.path.unlink(missing_ok=True)  # written whole, so nobody holds a lock on it
             return None
-        with FileLock(lock_of(stored.path), timeout=0):
-            return _remove_locked(stored.path)
+        with FileLock(_lock(stored), timeout=0):
+            return _remove_locked(stored)
     except Timeout:
         return "it is being built right now"
     except OSError as error:
@@ -260,12 +322,21 @@ def _remove(stored: Stored) -> str | None:
         ) from error
 
 
-def _remove_locked(path: Path) -> str | None:
-    (path / IMAGES).unlink(missing_ok=True)  # first: without it, the rest is no cache
-    for name in _parts(path):
+def _lock(stored: Stored) -> Path:
+    return stored.path / WEIGHTS_LOCK if stored.kind == WEIGHTS else lock_of(stored.path)
+
+
+def _remove_locked(stored: Stored) -> str | None:
+    path = stored.path
+    first, names = _FOLDERS[stored.kind]
+    if first is not None:
+        (path / first).unlink(missing_ok=True)  # without it, the rest is no cache
+    for name in _parts(path, names):
         (path / name).unlink(missing_ok=True)
-    others = sorted(entry.name for entry in _entries(path))
+    left = [entry.name for entry in _entries(path)]
+    others = [name for name in left if stored.kind != WEIGHTS or name != WEIGHTS_LOCK.parts[0]]
     if others:
         return f"it holds what is not ours: {', '.join(others)}"
-    path.rmdir()
+    if not left:
+        path.rmdir()
     return None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import spaces
-from search.experiment import Experiment
+from neurosweep.errors import ExperimentError
+from search.experiment import Experiment, TransferSettings
+from search.staging.fetching import have_weights, resolve_weights
 from search.studies.study import Suggestion, trial_seed
 from spaces import Task
+from spaces.scope import unknown_name
 from trainables import Recipe
-from trainables.backbone_weights import check_weights
+from trainables.backbone_weights import weights_hash
 
 __all__ = ["Assignment", "Plan"]
 
@@ -62,44 +65,96 @@ class Plan:
     def check(self) -> None:
         """Checks whatever can be wrong before the first trial: ranges, backbones, weights.
 
+        Weights on a store, or of Keras, are brought to this machine.
+
         Raises:
-            SpaceError: if a range cannot be, or no such backbone is known.
-            WeightsError: if pretrained weights are missing and cannot be fetched.
+            SpaceError: if a range cannot be, or no such backbone is known or takes part.
+            ExperimentError: if backbones are to be fine-tuned, and `transfer` takes no part.
+            WeightsError: if pretrained weights are missing and cannot be fetched, or not whole.
+            StoreError: if the store that has them does not answer.
         """
         self.space()
+        self.check_fine_tuned()
         if self.experiment.transfer is not None:
-            check_weights(self.experiment.transfer.weights, self.backbones())
+            have_weights(self.experiment.transfer.weights, self.backbones())
 
-    def space(self) -> Any:
-        """The joint space, as `spaces.declare_space` makes it."""
+    def check_fine_tuned(self) -> None:
+        """Checks that the backbones of `final.fine_tune_backbones` take part in the search.
+
+        Raises:
+            SpaceError: if one does not, with the nearest that does.
+            ExperimentError: if `transfer` takes no part.
+        """
+        named = self.experiment.final.fine_tune_backbones
+        if named and self.experiment.transfer is None:
+            raise ExperimentError(
+                "final.fine_tune_backbones names backbones of the family transfer; received "
+                f"{', '.join(named)}, and transfer takes no part. Add it under families, or leave "
+                "fine_tune_backbones out."
+            )
+        for name in named:
+            if name not in self.backbones():
+                where = "families.transfer, as final.fine_tune_backbones needs it,"
+                raise unknown_name("backbone", name, self.backbones(), where=where)
+
+    def space(self, *, backbones: Sequence[str] | None = None) -> Any:
+        """The joint space, as `spaces.declare_space` makes it.
+
+        Args:
+            backbones: Those that `transfer` may draw; None for all that take part. With none of
+                them the family is left out.
+        """
         experiment = self.experiment
-        return spaces.declare_space(
-            self.task, experiment.space_families(), experiment.space_training()
-        )
+        families = experiment.space_families()
+        if backbones is not None and not backbones:
+            del families["transfer"]
+        elif backbones is not None:
+            families["transfer"] = {**families["transfer"], "backbones": tuple(backbones)}
+        return spaces.declare_space(self.task, families, experiment.space_training())
 
     def task_of(self, configuration: Mapping[str, spaces.Value]) -> Task:
         """The task of one configuration: a backbone has an image size of its own."""
-        transfer = self.experiment.transfer
-        if configuration["family"] != "transfer" or transfer is None:
+        if configuration["family"] != "transfer" or self.experiment.transfer is None:
             return self.task
-        size = transfer.image_size
+        return self.task_for(str(configuration["transfer/backbone"]))
+
+    def task_for(self, backbone: str) -> Task:
+        """The task of a backbone."""
+        transfer = self.experiment.transfer
+        size: int | str = "native" if transfer is None else transfer.image_size
         if size == "native":
-            size = spaces.BACKBONES[str(configuration["transfer/backbone"])].native_size
+            size = spaces.BACKBONES[backbone].native_size
         return Task(image_size=int(size), channels=self.task.channels, classes=self.classes)
 
     def recipe(self, suggestion: Suggestion) -> Recipe:
         """The recipe of a suggested configuration."""
-        transfer = self.experiment.transfer
-        pretrained = suggestion.configuration["family"] == "transfer" and transfer is not None
-        return Recipe(
-            configuration=suggestion.configuration,
-            task=self.task_of(suggestion.configuration),
+        configuration = suggestion.configuration
+        recipe = Recipe(
+            configuration=configuration,
+            task=self.task_of(configuration),
             epochs=self.experiment.epochs,
             seed=trial_seed(self.experiment.search.seed, suggestion.number),
-            weights=transfer.weights if pretrained and transfer is not None else "none",
-            preprocessing=transfer.preprocessing if transfer is not None else "native",
             keep_by=self.experiment.search.aim.epoch_figure,
         )
+        transfer = self.experiment.transfer
+        if configuration["family"] != "transfer" or transfer is None:
+            return recipe
+        return replace(
+            recipe,
+            weights=transfer.weights,
+            weights_hash=self.weights_hash(str(configuration["transfer/backbone"])),
+            preprocessing=transfer.preprocessing,
+            copies=transfer.copies,
+        )
+
+    def weights_hash(self, backbone: str) -> str:
+        """What a backbone's weights are, on this machine.
+
+        Raises:
+            WeightsError: if they are not here.
+        """
+        transfer = self.experiment.transfer or TransferSettings()
+        return weights_hash(spaces.BACKBONES[backbone], resolve_weights(transfer.weights))
 
     def image_sizes(self) -> list[int]:
         """The image sizes that trials of this plan can have, smallest first."""

@@ -215,6 +215,8 @@ class RecordMaker:
             family=recipe.family,
             backbone=None if backbone is None else str(backbone),
             weights=recipe.weights,
+            weights_hash=recipe.weights_hash or None,
+            preprocessing=None if backbone is None else recipe.preprocessing,
             hyperparameters=dict(recipe.configuration),
             seed=recipe.seed,
             epochs_allowed=recipe.epochs,

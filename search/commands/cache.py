@@ -1,4 +1,4 @@
-"""`neurosweep cache`: what decoding has left on this machine, and how to be rid of it."""
+"""`neurosweep cache`: what runs have left in this machine's cache, and how to be rid of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "list or clear the decoded images of this machine"
+SUMMARY = "list or clear the decoded images, features and fetched weights of this machine"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

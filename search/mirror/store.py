@@ -54,6 +54,8 @@ class Store:
         self,
         uri: str,
         *,
+        what: str = "an output",
+        go_on: str | None = None,
         waits: tuple[float, ...] = _WAITS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -61,6 +63,8 @@ class Store:
 
         Args:
             uri: Anything pyarrow.fs understands: s3://, gs://, abfs://, file:// …
+            what: What the place is to the user, for messages.
+            go_on: What to do once the store is up again; None for going on with a search there.
             waits: Seconds before each further try when the store does not answer.
             sleep: Waits so long.
 
@@ -69,6 +73,10 @@ class Store:
             StoreError: if the store does not answer.
         """
         self.uri = uri
+        self._what = what
+        self._go_on = go_on or (
+            f"go on with `neurosweep search --resume --output {uri}` (what was finished is kept)"
+        )
         self._waits = waits
         self._sleep = sleep
         self._files, base = self._attempt("be reached", lambda: _file_system(uri))
@@ -157,7 +165,7 @@ class Store:
                 return action()
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise RunDirectoryError(
-                    f"an output is a folder or a URI that pyarrow understands (s3://, gs://, "
+                    f"{self._what} is a folder or a URI that pyarrow understands (s3://, gs://, "
                     f"abfs://); {self.uri} is not: {_without_secrets(error)}"
                 ) from None
             except OSError as error:
@@ -178,8 +186,7 @@ class Store:
     def _silent(self, what: str, error: OSError) -> StoreError:
         return StoreError(
             f"{self.uri} did not {what} in {len(self._waits) + 1} tries; see whether network and "
-            f"store are up, then go on with `neurosweep search --resume --output {self.uri}` "
-            f"(what was finished is kept). The store's client said: {_without_secrets(error)}"
+            f"store are up, then {self._go_on}. The store's client said: {_without_secrets(error)}"
         )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["RunUri", "local_run", "parse_output"]
+from search.files.uris import holds_credentials, is_uri
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+__all__ = ["RunUri", "local_run", "parse_output"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,10 @@ def parse_output(text: str) -> Path | RunUri:
     Raises:
         argparse.ArgumentTypeError: if it is a URI that names no place or holds credentials.
     """
-    if not _SCHEME.match(text):
+    if not is_uri(text):
         return Path(text)
     parts = urlsplit(text)
-    # For Azure and Google a name before the @ is part of the place; a password never is.
-    if parts.password or (parts.username and parts.scheme == "s3"):
+    if holds_credentials(text):
         raise argparse.ArgumentTypeError(
             "credentials come from the environment, never from a URI, which is written down; "
             "leave out what stands before the @"
@@ -66,7 +65,7 @@ def local_run(text: str) -> Path:
     Raises:
         argparse.ArgumentTypeError: if it is a URI, which no such command takes yet.
     """
-    if _SCHEME.match(text):
+    if is_uri(text):
         raise argparse.ArgumentTypeError(
             f"this command reads a run directory on this machine and takes no URI yet; received "
             f"{text}: give the folder that the search printed as its last line, or copy the run "

@@ -41,8 +41,9 @@ __all__ = [
     "newest_run",
 ]
 
-SCHEMA_VERSION = 1
-"""The version of the run directory's layout, written into run.yaml."""
+SCHEMA_VERSION = 2
+"""The version of the run directory's layout, written into run.yaml. Since 2 the hyperparameters of
+`transfer` are others, so that runs of layout 1 are read (`reports`), but not gone on with."""
 
 _STATES = ("preparing", "running", "interrupted", "finished", "failed")
 
@@ -299,8 +300,9 @@ def _read_info(path: Path) -> dict[str, Any]:
     version = info.get("schema_version") if isinstance(info, dict) else None
     if version != SCHEMA_VERSION:
         raise RunDirectoryError(
-            f"{path} was written with layout version {version}; this program reads "
-            f"{SCHEMA_VERSION}: use the version of neurosweep named in its run.yaml"
+            f"{path} was begun with layout version {version}; this program goes on with "
+            f"{SCHEMA_VERSION} alone: begin a new run with another --output, or go on with the "
+            "version of neurosweep named in its run.yaml"
         )
     return dict(info)
 

@@ -92,10 +92,6 @@ class Sampler:
         self._best: dict[int, _Known] = {}
         self._running: dict[str, dict[int, Params]] = {}
 
-    def distributions(self, params: Params) -> dict[str, BaseDistribution]:
-        """What these parameters are drawn from."""
-        return {key: self._groups[self._group_of[key]][key] for key in params}
-
     def propose(self, *, at_random: bool = False) -> Proposal:
         """A proposal to be asked by `spaces.suggest`."""
         if at_random or not self._modelled or len(self._known) < _RANDOM_FIRST:

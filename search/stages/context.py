@@ -29,6 +29,7 @@ from search.books.trial_records import CountMissed
 from search.budgets.budget import Budget
 from search.display import Display
 from search.runs.run_directory import RunDirectory
+from search.workers.depot import RemoteDepot
 from search.workers.limits import Limits
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
@@ -87,6 +88,7 @@ class Run:
         workers: Trials at once.
         runtime: Threads, precision and determinism of training.
         records: Those of earlier sittings, and, from the search stage on, of this one.
+        depot: Where workers fetch features and weights from; None where no backbone takes part.
     """
 
     directory: RunDirectory
@@ -98,6 +100,7 @@ class Run:
     workers: int
     runtime: Runtime
     records: list[TrialRecord] = field(default_factory=list)
+    depot: RemoteDepot | None = None
 
     @property
     def limits(self) -> Limits:
@@ -153,6 +156,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         resources: Mapping[str, float],
         limits: Limits | None = None,
         *,
+        depot: RemoteDepot | None = None,
         tasks: str = TASKS,
     ) -> None:
         """Asks Ray for a worker with the resources of one trial.
@@ -161,6 +165,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             runtime: Threads, precision and determinism.
             resources: What the worker gets, as Ray names it.
             limits: What training may take; None for what holds by default.
+            depot: Where it fetches features and weights from; None where it fetches nothing.
             tasks: The module of the tasks.
         """
         self._settings = WorkerSettings(
@@ -169,6 +174,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             limits=limits or Limits(),
             resources=dict(resources),
             workers=_AS_MANY_AS_FIT,
+            depot=depot,
             tasks=tasks,
         )
         self._replaced = False

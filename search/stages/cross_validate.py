@@ -1,4 +1,4 @@
-"""Stage 5: each finalist trained anew without each fold: how much of its score was luck.
+"""Stage 6: each finalist trained anew without each fold: how much of its score was luck.
 
 It stands before the test set is opened, looks at no test image, and chooses nothing: the search's
 validation part has chosen already. A round keeps its best epoch by the fold that it is measured on,
@@ -108,7 +108,7 @@ def cross_validate(run: Run, worker: Worker, *, hire: Hire | None = None) -> Non
 
 
 def _hire(run: Run) -> AbstractContextManager[Worker]:
-    return StageWorkers(run.runtime, run.resources, run.limits)
+    return StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot)
 
 
 def _rounds(run: Run, chosen: Sequence[TrialRecord], scores: FoldScores) -> list[_Round]:

@@ -1,4 +1,4 @@
-"""Stage 6: the finalists on the test set, which is opened once, after all choosing is done.
+"""Stage 7: the finalists on the test set, which is opened once, after all choosing is done.
 
 Each figure is given twice, from the same probabilities: over all test images, and over the clean
 ones, of which no copy, near-copy or slice of the same patient was trained or chosen on.

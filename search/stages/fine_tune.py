@@ -1,20 +1,22 @@
-"""Stage 4: the winner's top block at a low learning rate, kept only if validation agrees."""
+"""Stage 5: the winner's top block at a low learning rate, kept only if validation agrees."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import spaces
 from neurosweep.errors import TrialError, WorkerLostError
-from reports import Stage, Status, TrialRecord
+from reports import Origin, Stage, Status, TrialRecord
 from reports.ranking import Ranking
 from search.books.trial_records import first_line, judged
-from search.books.weights_kept import load_weights, save_array, save_weights
+from search.books.weights_kept import has_weights, load_weights, save_array, save_weights
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
+from search.studies.second_study import propose_fine_tuning
 from trainables import FineTune, FitResult, Recipe
 
 __all__ = ["fine_tune", "read_recipe", "winner_of"]
@@ -41,24 +43,106 @@ def winner_of(records: Iterable[TrialRecord], ranking: Ranking) -> TrialRecord:
     return ranking.ranked(records)[0]
 
 
-def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
-    """Fine-tunes the best trial of the search, unless that was done or there is no time for it.
+def fine_tune(run: Run, worker: StageWorkers) -> None:
+    """Fine-tunes the best trial of the search in a few ways, as far as there is time for it.
 
-    What was no fault of the trial is not recorded, so that a later sitting does it.
-
-    Returns:
-        Its record; None if there is one already, the time was over before an epoch was, or its
-        worker was lost time after time.
+    Paper A's way comes first; if it fails, no other is tried. After another that fails the next
+    one is. The backbones that the experiment names beside the winner are fine-tuned in paper A's
+    way alone. What was done by an earlier sitting is not done again. What was no fault of the
+    trial is not recorded, so that a later sitting does it. Records are added to those of the run;
+    of each trial's fine-tunings the weights of the best are kept.
     """
     searched = [record for record in run.records if record.stage == Stage.SEARCH]
     parent = winner_of(searched, run.ranking)
-    if any(r.parent_id == parent.trial_id for r in run.records if r.stage == Stage.FINE_TUNE):
-        return None
-    if (left := _too_little_time(run, parent)) is not None:
-        run.display.note(f"fine-tuning left out: {left:.0f} s are left, and an epoch takes longer")
+    goes_on = _tune(run, worker, parent, ways=run.plan.experiment.final.fine_tune_trials)
+    for name in run.plan.experiment.final.fine_tune_backbones:
+        another = _trial_of(run, searched, name)
+        if goes_on and another is not None and another != parent:
+            goes_on = _tune(run, worker, another, ways=1)
+
+
+def _trial_of(run: Run, searched: Sequence[TrialRecord], backbone: str) -> TrialRecord | None:
+    """The trial of a backbone with the paper's head, else its best one; None if none can be."""
+    own = [
+        record
+        for record in run.ranking.ranked(searched)
+        if record.backbone == backbone and has_weights(run.directory, record.trial_id)
+    ]
+    if not own:
+        run.display.note(
+            f"{backbone} is not fine-tuned: no trial of it completed, or its weights were not "
+            "kept; a larger final.finalists keeps more"
+        )
+    from_paper = [record for record in own if record.origin == Origin.PAPER]
+    return next(iter([*from_paper, *own]), None)
+
+
+def _tune(run: Run, worker: StageWorkers, parent: TrialRecord, *, ways: int) -> bool:
+    """Fine-tunes one trial; False if there is no time, or no worker, for anything further."""
+    for number in range(1, ways + 1):
+        done = _done(run, parent)
+        if any(record.trial_id == _name(parent, number) for record in done):
+            continue
+        if done and done[0].status == Status.FAILED:
+            return True
+        if (left := _too_little_time(run, [parent, *done][-1])) is not None:
+            run.display.note(
+                f"fine-tuning {number} of {parent.trial_id} left out: {left:.0f} s are left, and "
+                "an epoch takes longer"
+            )
+            return False
+        settings = _settings(run, done)
+        if settings is None:
+            run.display.note(
+                f"fine-tuning {number} of {parent.trial_id} left out: there is no other way to try"
+            )
+            return True
+        record = _try(run, worker, parent, number, settings)
+        if record is None:
+            return False
+        run.records.append(record)
+    return True
+
+
+def _done(run: Run, parent: TrialRecord) -> list[TrialRecord]:
+    """Fine-tunings of a trial that ended, in their order."""
+    of_parent = [record for record in run.records if record.parent_id == parent.trial_id]
+    return [record for record in of_parent if record.stage == Stage.FINE_TUNE]
+
+
+def _name(parent: TrialRecord, number: int) -> str:
+    return f"{parent.trial_id}-ft" + ("" if number == 1 else str(number))
+
+
+def _settings(run: Run, done: Sequence[TrialRecord]) -> FineTune | None:
+    """How to fine-tune next, by what is known of the ways tried so far; None without another."""
+    tried = [
+        (
+            {name: record.fine_tune[name] for name in spaces.PAPER_FINE_TUNING},
+            _score(run, record),
+        )
+        for record in done
+        if record.fine_tune is not None
+    ]
+    seed = run.plan.experiment.search.seed
+    chosen: dict[str, Any] | None = propose_fine_tuning(tried, seed=seed)
+    if chosen is None:
         return None
     epochs = min(_MOST_EPOCHS, run.plan.experiment.epochs)
-    settings = FineTune(epochs=epochs, patience=min(_PATIENCE, epochs))
+    return FineTune(epochs=epochs, patience=min(_PATIENCE, epochs), **chosen)
+
+
+def _score(run: Run, record: TrialRecord) -> float | None:
+    """What the small study is told of a way; None of one that failed."""
+    if record.val_accuracy is None or record.val_loss is None:
+        return None
+    return run.plan.experiment.search.aim.epoch_score(record.val_accuracy, record.val_loss)
+
+
+def _try(
+    run: Run, worker: StageWorkers, parent: TrialRecord, number: int, settings: FineTune
+) -> TrialRecord | None:
+    """One way of fine-tuning; its record, or None if there is none and no other is to follow."""
     recipe = replace(read_recipe(run.directory, parent.trial_id), fine_tune=settings)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     payload = {
@@ -74,18 +158,25 @@ def fine_tune(run: Run, worker: StageWorkers) -> TrialRecord | None:
         run.display.note(_left_out(parent, first_line(str(error)), "--resume tries again"))
         return None
     except TrialError as error:
-        run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner (log.txt)")
-        return _failed(run.directory, parent, settings, str(error), started)
+        name = _name(parent, number)
+        run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
+        return _failed(run.directory, parent, name, settings, str(error), started)
     if result is None:
         why = "the time was over before its first epoch"
         run.display.note(_left_out(parent, why, "--resume with more time tries again"))
         return None
-    if result.stop_reason == "stopped":
-        # A replay ends where the budget ended this one.
-        recipe = replace(recipe, fine_tune=replace(settings, epochs=max(1, result.epochs)))
-    record = _record(run, parent, recipe, result, started)
-    _keep(run.directory, record, recipe, result)
+    recipe = replace(recipe, fine_tune=_as_done(settings, result))
+    record = _record(run, parent, _name(parent, number), recipe, result, started)
+    _keep(run, record, recipe, result)
     return record
+
+
+def _as_done(settings: FineTune, result: FitResult) -> FineTune:
+    """What a replay has to do: with the same cache, and to where the budget ended this one."""
+    settings = replace(settings, cache=result.cache or settings.cache)
+    if result.stop_reason == "stopped":
+        return replace(settings, epochs=max(1, result.epochs))
+    return settings
 
 
 def _left_out(parent: TrialRecord, why: str, what_next: str) -> str:
@@ -99,12 +190,17 @@ def _too_little_time(run: Run, parent: TrialRecord) -> float | None:
 
 
 def _failed(
-    run: RunDirectory, parent: TrialRecord, settings: FineTune, message: str, started: str
+    run: RunDirectory,
+    parent: TrialRecord,
+    name: str,
+    settings: FineTune,
+    message: str,
+    started: str,
 ) -> TrialRecord:
     """Records a fine-tuning that did not come to its end; the parent is not touched by it."""
     record = replace(
         parent,
-        trial_id=f"{parent.trial_id}-ft",
+        trial_id=name,
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.FAILED,
@@ -134,7 +230,7 @@ def read_recipe(run: RunDirectory, trial_id: str) -> Recipe:
 
 
 def _record(
-    run: Run, parent: TrialRecord, recipe: Recipe, result: FitResult, started: str
+    run: Run, parent: TrialRecord, name: str, recipe: Recipe, result: FitResult, started: str
 ) -> TrialRecord:
     reason = {"stopped": "budget"}.get(result.stop_reason, result.stop_reason)
     count, answers = run.count_missed(), result.validation_probabilities
@@ -147,7 +243,7 @@ def _record(
     record = replace(
         parent,
         **{**_NOT_OF_THE_PARENT, **measured},
-        trial_id=f"{parent.trial_id}-ft",
+        trial_id=name,
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.COMPLETED,
@@ -176,11 +272,23 @@ def _is_kept(ranking: Ranking, tuned: TrialRecord, before: TrialRecord) -> bool:
     return ranking.takes_part(tuned) and ranking.key(tuned)[:2] <= ranking.key(before)[:2]
 
 
-def _keep(run: RunDirectory, record: TrialRecord, recipe: Recipe, result: FitResult) -> None:
-    trial_id = record.trial_id
-    save_weights(run, trial_id, result.weights)
-    save_array(run, f"trials/{trial_id}/validation.npy", result.validation_probabilities)
+def _keep(run: Run, record: TrialRecord, recipe: Recipe, result: FitResult) -> None:
+    """Writes what belongs to a fine-tuned model; of several the best one's weights are kept."""
+    directory, trial_id = run.directory, record.trial_id
+    others = [
+        one
+        for one in run.records
+        if one.stage == Stage.FINE_TUNE
+        and one.parent_id == record.parent_id
+        and has_weights(directory, one.trial_id)
+    ]
+    is_best = run.ranking.ranked([record, *others])[:1] in ([record], [])
+    if is_best:
+        save_weights(directory, trial_id, result.weights)
+    save_array(directory, f"trials/{trial_id}/validation.npy", result.validation_probabilities)
     history: list[Any] = list(result.history)
     lines = "".join(json.dumps(epoch) + "\n" for epoch in history)
-    run.write(f"trials/{trial_id}/epochs.jsonl", lines.encode())
-    run.count(record, recipe=recipe.to_dict())
+    directory.write(f"trials/{trial_id}/epochs.jsonl", lines.encode())
+    directory.count(record, recipe=recipe.to_dict())
+    for one in others if is_best else ():
+        directory.remove(f"trials/{one.trial_id}/weights.npz")

@@ -1,4 +1,4 @@
-"""Between preparing and searching: the decoded caches, and what trains fastest on a worker."""
+"""Stage 2: the decoded caches, and what trains fastest on a worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import scans
 from neurosweep.errors import NeurosweepError
 from search.books.assignment import Plan
 from search.display import Display
-from search.experiment import Resources
+from search.experiment import Experiment, Resources
 from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from trainables import Runtime
@@ -41,7 +41,7 @@ def choose_runtime(
         worker.run("prepare", {"source": source, "sizes": sizes})
         if "runtime" in run.info:
             return Runtime(**run.info["runtime"])
-        if resources["GPU"] == 0 and wanted.precision != "auto" and fused != "auto":
+        if resources["GPU"] == 0 and _is_settled(plan.experiment):
             return _as_asked(run, threads, wanted)
         measured: dict[str, Any] = worker.run(
             "measure",
@@ -71,13 +71,24 @@ def choose_runtime(
     return runtime
 
 
+def _is_settled(experiment: Experiment) -> bool:
+    """Whether a measurement would change nothing: all was asked for, or only heads are trained.
+
+    Frozen backbones and heads are computed in float32 whatever trains fastest.
+    """
+    wanted = experiment.resources
+    asked = wanted.precision != "auto" and wanted.fused_batch_norm != "auto"
+    return asked or (set(experiment.families) == {"transfer"} and not experiment.final.fine_tune)
+
+
 def _as_asked(run: RunDirectory, threads: int, wanted: Resources) -> Runtime:
     """The runtime on CPUs of an experiment that leaves nothing to a measurement."""
+    fused = wanted.fused_batch_norm
     runtime = Runtime(
         threads=threads,
-        precision=wanted.precision,
+        precision="float32" if wanted.precision == "auto" else wanted.precision,
         deterministic=bool(wanted.deterministic),  # "auto" too: on CPUs it costs nothing
-        fused_batch_norm=bool(wanted.fused_batch_norm),
+        fused_batch_norm=fused != "auto" and fused,
     )
     run.update(runtime=dict(vars(runtime)))
     return runtime

@@ -1,4 +1,4 @@
-"""Stage 7: the winner's files, the leaderboard and the report."""
+"""Stage 8: the winner's files, the leaderboard and the report."""
 
 from __future__ import annotations
 

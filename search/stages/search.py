@@ -1,7 +1,8 @@
-"""Stage 3: the joint search, Optuna's proposals under Tune's scheduler, within the budget."""
+"""Stage 4: the joint search, Optuna's proposals under Tune's scheduler, within the budget."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import spaces
@@ -41,6 +42,7 @@ def search(run: Run) -> list[TrialRecord]:
         sampler=settings.sampler,
         seed=settings.seed,
         directions=settings.aim.directions,
+        explored=_explored(run),
     )
     book = TrialBook(
         run=run.directory,
@@ -61,12 +63,21 @@ def search(run: Run) -> list[TrialRecord]:
     return book.records
 
 
+def _explored(run: Run) -> Any:
+    """The space that the sampler proposes from, where a screening left backbones out."""
+    kept = run.directory.info.get("explored")
+    if kept is None or set(kept) == set(run.plan.backbones()):
+        return None
+    return run.plan.space(backbones=kept)
+
+
 def _enqueue(run: Run, study: Study, space: Any) -> None:
     """What is tried before the sampler proposes anything, and what it knows from other runs."""
     experiment = run.plan.experiment
     if experiment.search.papers:
         families = experiment.space_families()
-        study.enqueue(spaces.paper_configurations(space, run.plan.task, families))
+        papers = spaces.paper_configurations(space, run.plan.task, families)
+        study.enqueue(_in_order(papers, run.directory.info.get("ranked")))
     if experiment.search.warm_start and "learned" not in run.directory.info:
         fingerprint = run.source.fingerprint
         learned = read_warm_start(
@@ -79,6 +90,22 @@ def _enqueue(run: Run, study: Study, space: Any) -> None:
         run.directory.update(learned=list(learned.told))
         for line in learned.told:
             run.display.note(line)
+
+
+def _in_order(
+    papers: Sequence[tuple[str, dict[str, Any]]], ranked: Sequence[str] | None
+) -> list[tuple[str, dict[str, Any]]]:
+    """The papers' rows: custom networks first, then backbones as they were screened.
+
+    Args:
+        papers: Named configurations.
+        ranked: Backbones, best first, without those whose features failed, as their trials would;
+            None where none were screened.
+    """
+    custom = [one for one in papers if one[1]["family"] != "transfer"]
+    transfer = {one[1]["transfer/backbone"]: one for one in papers if one not in custom}
+    names = transfer if ranked is None else ranked
+    return [*custom, *(transfer[name] for name in names if name in transfer)]
 
 
 def _run(run: Run, book: TrialBook) -> None:
@@ -95,6 +122,7 @@ def _run(run: Run, book: TrialBook) -> None:
             countdown=left,
             most_parameters=aim.most_parameters,
             with_latency="latency_ms" in aim.needs,
+            depot=run.depot,
         )
         try:
             run_trials(

@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 import spaces
 from reports import Status
 from search.sampling import Ending, Proposer, Sampler, Seen, key_of
+from search.studies.explored import Explored, canonical
 from search.studies.known_trial import KnownTrial
 from search.studies.learned_trials import LearnedTrials
 from search.studies.recorded_trials import RecordedTrial
@@ -42,7 +43,7 @@ class _Running:
     """What is known of a trial between its suggestion and its end."""
 
     key: str
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] | None  # as the sampler knows them; None if it does not
     scores: dict[int, float] = field(default_factory=dict)
     problem: str = ""  # a score that is no number
 
@@ -62,6 +63,7 @@ class Study:
         sampler: str,
         seed: int,
         directions: Sequence[str] = ("maximize",),
+        explored: Any | None = None,
     ) -> None:
         """Opens the journal, or begins it.
 
@@ -72,8 +74,14 @@ class Study:
             seed: Seed of the sampler, at least 0. With the number of trials in the journal it
                 fixes what is proposed for the same sequence of calls.
             directions: `maximize` or `minimize`, one per objective.
+            explored: A narrower space, declared as `space` is, that the sampler proposes from;
+                None for all of it.
+
+        Raises:
+            RunDirectoryError: if the journal holds a trial that is not of the space.
         """
         self._space = space
+        self._explored = Explored(space, explored)
         self._objectives = len(directions)
         opened = open_journal(journal)
         self._journal = JournalStudy(opened, _STUDY_NAME, directions)
@@ -81,13 +89,13 @@ class Study:
         trials = self._journal.trials()
         seed += len(trials)
         self._sampler = Sampler(
-            spaces.distribution_groups(space),
+            spaces.distribution_groups(self._explored.space),
             modelled=sampler == "tpe",
             seed=seed,
             signs=[1 if direction == "maximize" else -1 for direction in directions],
         )
-        self._seen = Seen(space, seed=seed)
-        self._proposer = Proposer(space, self._sampler, self._seen)
+        self._seen = Seen(self._explored.space, seed=seed)
+        self._proposer = Proposer(self._explored.space, self._sampler, self._seen)
         self._notes: set[str] = set()
         self._waiting: deque[int] = deque()
         self._repeats: deque[int] = deque()
@@ -95,6 +103,7 @@ class Study:
         self._running: dict[int, _Running] = {}
         self._left: dict[int, _Running] = {}  # running when an earlier driver was killed
         for configuration, params, ending in self._learned:
+            self._explored.check(configuration, params)
             self._take_in(configuration, params, ending)
         for frozen in trials:
             self._resume(frozen)
@@ -137,7 +146,7 @@ class Study:
                 continue
             params, configuration = self._canonical(trial.configuration)
             ending = trial.ending.checked(self._objectives)
-            distributions = self._sampler.distributions(params)
+            distributions = self._explored.distributions(params)
             self._learned.add(trial.source, configuration, params, distributions, ending)
             self._take_in(configuration, params, ending)
 
@@ -152,12 +161,8 @@ class Study:
             number = self._waiting.popleft()
             self._journal.start(number)
             return self._begin(number)
-        fresh = self._proposer.fresh()
-        if fresh is None:
-            return None
-        params, configuration = fresh
-        self._seen.add(key_of(configuration))
-        return self._begin(self._add(TrialState.RUNNING, params, configuration, "sampler"))
+        proposed = self._propose(TrialState.RUNNING)
+        return None if proposed is None else self._begin(proposed)
 
     def repeat(self, number: int) -> None:
         """Has the next `ask` hand out trial `number`'s configuration again, under a new number.
@@ -253,12 +258,19 @@ class Study:
 
     def _make_up(self) -> bool:
         """Gives a lost number to what the sampler proposes; False if there is nothing left."""
+        number = self._propose(TrialState.WAITING)
+        if number is not None:
+            self._waiting.append(number)
+        return number is not None
+
+    def _propose(self, state: TrialState) -> int | None:
+        """Puts what the sampler proposes into the journal; None if there is nothing left."""
         fresh = self._proposer.fresh()
-        if fresh is not None:
-            params, configuration = fresh
-            self._seen.add(key_of(configuration))
-            self._waiting.append(self._add(TrialState.WAITING, params, configuration, "sampler"))
-        return fresh is not None
+        if fresh is None:
+            return None
+        params, configuration = self._explored.proposed(*fresh)
+        self._seen.add(key_of(configuration))
+        return self._add(state, params, configuration, "sampler")
 
     def _bring_back(self, trial: RecordedTrial) -> None:
         params, configuration = self._canonical(trial.configuration)
@@ -284,7 +296,8 @@ class Study:
         ending = ending.checked(self._objectives)
         self._journal.end(number, ending)
         del self._running[number]
-        self._sampler.finish(running.key, running.params, ending)
+        if running.params is not None:
+            self._sampler.finish(running.key, running.params, ending)
 
     def _resume(self, frozen: FrozenTrial) -> None:
         """Takes in a trial of the journal."""
@@ -292,6 +305,7 @@ class Study:
             self._refuse(frozen)
             return
         configuration = frozen.user_attrs[CONFIGURATION_ATTRIBUTE]
+        self._explored.check(configuration, frozen.params)
         if "repeat_of" in frozen.user_attrs:
             self._repeated[frozen.user_attrs["repeat_of"]] += 1
         self._notes.add(frozen.user_attrs.get("note", ""))
@@ -320,7 +334,9 @@ class Study:
     ) -> None:
         key = key_of(configuration)
         self._seen.add(key)
-        self._sampler.finish(key, params, ending)
+        seen = self._explored.seen_by_sampler(configuration, params)
+        if seen is not None:
+            self._sampler.finish(key, seen, ending)
 
     def _again(self, number: int) -> Suggestion:
         repeated = self._journal.trial(number)
@@ -345,7 +361,7 @@ class Study:
     ) -> int:
         """Writes a trial that has not ended to the journal."""
         known = {CONFIGURATION_ATTRIBUTE: dict(configuration), "origin": origin}
-        distributions = self._sampler.distributions(params)
+        distributions = self._explored.distributions(params)
         return self._journal.add(state, params, distributions, {**known, **attributes})
 
     def _begin(self, number: int) -> Suggestion:
@@ -354,14 +370,16 @@ class Study:
         return suggestion_of(frozen)
 
     def _as_running(self, frozen: FrozenTrial) -> _Running:
-        key = key_of(frozen.user_attrs[CONFIGURATION_ATTRIBUTE])
-        self._sampler.begin(key, frozen.params)
-        return _Running(key, frozen.params, self._journal.scores_of(frozen))
+        configuration = frozen.user_attrs[CONFIGURATION_ATTRIBUTE]
+        key, seen = (
+            key_of(configuration),
+            self._explored.seen_by_sampler(configuration, frozen.params),
+        )
+        if seen is not None:
+            self._sampler.begin(key, seen)
+        return _Running(key, seen, self._journal.scores_of(frozen))
 
     def _canonical(
         self, configuration: Mapping[str, spaces.Value]
     ) -> tuple[dict[str, Any], dict[str, spaces.Value]]:
-        """Optuna's parameters, and the configuration as a suggestion would have it."""
-        drawn = FixedTrial(spaces.optuna_params(configuration, self._space))
-        asked = spaces.suggest(drawn, self._space)
-        return dict(drawn.params), asked
+        return canonical(configuration, self._space)

@@ -10,31 +10,39 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 import scans
 import trainables
+from search.staging.local_weights import delivery, worker_weights
 from search.workers.state_rhythm import KEEP_SECONDS, StateRhythm
 from trainables import EpochRecord, Evaluation, FitResult, Recipe, Runtime
 from trainables.alive import BreakOff
+from trainables.features.frozen import Frozen
+from trainables.features.store import Packed, unpack
 
 __all__ = [
     "cross_validate",
     "evaluate",
     "export",
+    "extract",
     "fine_tune",
     "fit",
     "measure",
     "prepare",
+    "probe",
     "start",
 ]
 
 Report = Callable[[EpochRecord], bool]
+
+
+_NETWORKS_KEPT = 4  # frozen ones, of up to 250 MB each
 
 
 class StateReport(Protocol):
@@ -48,6 +56,23 @@ class StateReport(Protocol):
 
 
 Weights = Sequence[NDArray[np.generic]]
+Features = tuple[Packed, NDArray[np.int64]]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _delivered(task: Callable[P, R]) -> Callable[P, R]:
+    """A task that says so where it misses a weight file that the driver should have delivered."""
+
+    @wraps(task)
+    def run(*args: P.args, **payload: P.kwargs) -> R:
+        frozen = _frozen_of(payload)
+        if frozen is None:
+            return task(*args, **payload)
+        with delivery(frozen.weights, frozen.backbone, frozen.weights_hash):
+            return task(*args, **payload)
+
+    return run
 
 
 def start(runtime: Runtime) -> None:
@@ -74,6 +99,40 @@ def measure(
     )
 
 
+@_delivered
+def extract(
+    *, frozen: Frozen, source: scans.Source, rows: NDArray[np.int64], report: Report
+) -> tuple[Packed, float]:
+    """Runs some images through a frozen backbone.
+
+    Returns:
+        Their features, in the form in which they are kept, and the seconds they took.
+    """
+    del report
+    began = time.perf_counter()
+    task = frozen.task
+    folder = worker_weights(frozen.weights, frozen.backbone, frozen.weights_hash)
+    frozen = replace(frozen, weights=folder)
+    dataset = _open(_Key(source), task.image_size, color_of(task.channels))
+    packed = _extraction(frozen.known()).packed(dataset.images, rows, frozen.view, "float16")
+    return packed, time.perf_counter() - began
+
+
+def probe(
+    *,
+    train: Features,
+    validation: Features,
+    groups: NDArray[np.int64],
+    report: Report,
+) -> trainables.Probed:
+    """Fits a linear probe on features as they are kept: (packed, labels) for each part."""
+    del report
+    return trainables.probe(
+        (unpack(train[0]), train[1]), (unpack(validation[0]), validation[1]), groups
+    )
+
+
+@_delivered
 def fit(
     *,
     recipe: Recipe,
@@ -85,7 +144,7 @@ def fit(
     with_latency: bool = False,
 ) -> FitResult:
     """Trains one configuration, from its beginning or from a state; hands over states of it."""
-    dataset = _dataset(source, recipe)
+    recipe, dataset = _local(recipe), _dataset(source, recipe)
     result = trainables.fit(
         recipe,
         dataset,
@@ -99,6 +158,7 @@ def fit(
     return replace(result, latency_ms=trainables.latency(recipe, result.weights, dataset))
 
 
+@_delivered
 def fine_tune(
     *, recipe: Recipe, weights: Weights, source: scans.Source, report: Report
 ) -> FitResult | None:
@@ -108,11 +168,12 @@ def fine_tune(
         What it came to; None if its time was over before its first epoch, which is no failure.
     """
     try:
-        return trainables.fine_tune(recipe, weights, _dataset(source, recipe), report)
+        return trainables.fine_tune(_local(recipe), weights, _dataset(source, recipe), report)
     except BreakOff:
         return None
 
 
+@_delivered
 def cross_validate(
     *, recipe: Recipe, source: scans.Source, fold: int, report: Report
 ) -> dict[str, float] | None:
@@ -136,7 +197,7 @@ def cross_validate(
         return True
 
     try:
-        result = trainables.rerun(recipe, dataset, go_on)
+        result = trainables.rerun(_local(recipe), dataset, go_on)
     except _StoppedError:
         return None
     return {
@@ -146,14 +207,16 @@ def cross_validate(
     }
 
 
+@_delivered
 def evaluate(
     *, recipe: Recipe, weights: Weights, source: scans.Source, part: str, report: Report
 ) -> Evaluation:
     """Runs a trained configuration over one part of the data."""
     del report
-    return trainables.evaluate(recipe, weights, _dataset(source, recipe), part)
+    return trainables.evaluate(_local(recipe), weights, _dataset(source, recipe), part)
 
 
+@_delivered
 def export(
     *,
     recipe: Recipe,
@@ -167,7 +230,9 @@ def export(
     statistics = trainables.Statistics.of(_dataset(source, recipe))
     with tempfile.TemporaryDirectory(prefix="neurosweep-winner-") as name:
         folder = Path(name)
-        trainables.export_winner(recipe, weights, statistics, folder, scores=scores)
+        trainables.export_winner(
+            _local(recipe), weights, statistics, folder, scores=scores, recorded=recipe
+        )
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -178,6 +243,24 @@ class _StoppedError(BaseException):
 def color_of(channels: int) -> str:
     """The colour mode that gives a model its channels."""
     return "grey" if channels == 1 else "rgb"
+
+
+def _local(recipe: Recipe) -> Recipe:
+    """The recipe with the place of its weights on this machine; what is recorded keeps its own."""
+    frozen = _frozen_of({"recipe": recipe})
+    if frozen is None:
+        return recipe
+    weights = worker_weights(frozen.weights, frozen.backbone, frozen.weights_hash)
+    return replace(recipe, weights=weights)
+
+
+def _frozen_of(payload: Mapping[str, Any]) -> Frozen | None:
+    """The backbone that a task is about, if any."""
+    if "frozen" in payload:
+        return cast("Frozen", payload["frozen"])
+    recipe: Recipe = payload["recipe"]
+    is_transfer = recipe.family == "transfer" and "transfer/backbone" in recipe.configuration
+    return Frozen.of(recipe) if is_transfer else None
 
 
 def _dataset(source: scans.Source, recipe: Recipe) -> scans.Dataset:
@@ -205,3 +288,11 @@ class _Key:
 def _open(key: _Key, image_size: int, color: str) -> scans.Dataset:
     # The memory map stays open from one trial to the next.
     return scans.open_dataset(key.source, image_size=image_size, color=color)
+
+
+@lru_cache(maxsize=_NETWORKS_KEPT)
+def _extraction(frozen: Frozen) -> Any:
+    # A network stays from one shard to the next, and the last few from one round to the next.
+    from trainables.features.cached import extraction_of
+
+    return extraction_of(frozen)

@@ -21,6 +21,8 @@ from neurosweep.errors import OutOfTimeError, StateError, TrialError
 from search.workers.child import CONTINUE, STOP
 from search.workers.code_hash import code_hash, explain_mismatch
 from search.workers.control import Lateness, RemoteCountdown
+from search.workers.depot import RemoteDepot
+from search.workers.errands import Errands, at_home
 from search.workers.limits import Limits
 from search.workers.memory import machine_memory, memory_share
 from search.workers.state_rhythm import KEEP_SECONDS
@@ -69,6 +71,7 @@ class WorkerSettings:
         countdown: Says how long the search still goes on; None for no end.
         most_parameters: A larger network is not trained at all; None for no bound.
         with_latency: Whether each completed trial's latency is measured.
+        depot: Where features and weights are fetched from; None where nothing is.
     """
 
     source: scans.Source | None
@@ -82,6 +85,7 @@ class WorkerSettings:
     countdown: RemoteCountdown | None = None
     most_parameters: float | None = None
     with_latency: bool = False
+    depot: RemoteDepot | None = None
 
     def limits_here(self) -> Limits:
         """The limits on the node this runs on: a trial's share of it, where none was asked for."""
@@ -106,6 +110,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._settings = settings
         self._mismatch = settings.mismatch()
         self._child = WarmChild(settings.runtime, settings.limits_here(), tasks=settings.tasks)
+        self._source = _at_home(settings.source)
+        self._errands = Errands(settings.depot, self._say_alive)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -163,13 +169,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
     def _begin(self, state: bytes | None) -> None:
         payload = {
             "recipe": Recipe.from_dict(self._assignment["recipe"]),
-            "source": self._settings.source,
+            "source": self._source,
             "state": state,
             "keep_seconds": self._settings.keep_seconds,
             "most_parameters": self._settings.most_parameters,
             "with_latency": self._settings.with_latency,
         }
+        self._errands.fetch("fit", payload)
         self._child.begin("fit", payload)
+
+    def _say_alive(self) -> None:
+        """To ask is a sign of life: it is not asked in vain while something is fetched."""
+        if self._is_late is not None:
+            self._is_late()
 
     def _next_word(self) -> tuple[str, Any]:
         """The next message that Tune is to hear of; a state waits for the epoch it belongs to."""
@@ -210,6 +222,11 @@ def _failure(error: TrialError) -> dict[str, str]:
     return {"kind": type(error).__name__, "message": str(error)}
 
 
+def _at_home(source: Any) -> Any:
+    """A source with the caches of this node; what tests have instead of one stays as it is."""
+    return at_home(source) if isinstance(source, scans.Source) else source
+
+
 def _this_node() -> dict[str, Any]:
     """What Ray knows of the node that this process runs on."""
     own = ray.get_runtime_context().get_node_id()
@@ -227,6 +244,7 @@ class StageWorker:
         self._mismatch = settings.mismatch()
         self._limits = settings.limits_here()
         self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
+        self._errands = Errands(settings.depot)
 
     def run(self, task: str, payload: dict[str, Any], seconds: float | None = None) -> Any:
         """Runs a task of `search.workers.tasks` to its end and returns its message.
@@ -248,6 +266,9 @@ class StageWorker:
 
     def _run(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         deadline = None if seconds is None else time.monotonic() + seconds
+        if "source" in payload:
+            payload = {**payload, "source": _at_home(payload["source"])}
+        self._errands.fetch(task, payload)
         limits = self._limits if task in _TRAINING else self._limits.patient()
         self._child.begin(task, payload, limits=limits)
 

@@ -25,8 +25,11 @@ class Case:
             hp.values = {
                 "family": "transfer",
                 "transfer/backbone": name,
+                "transfer/pooling": "average",
                 "transfer/dropout": 0.3,
-                "transfer/width": 8,
+                "transfer/fc_layers": 1,
+                "transfer/width_1": 8,
+                "transfer/class_weights": "none",
                 "transfer/activation": "relu",
             }
         self.family: Family = FAMILIES["transfer" if record else name](self.task, weights="random")
@@ -113,8 +116,11 @@ def test_weights_go_to_a_second_build(case):
     if case.family.name == "transfer":
         hp.values = {
             "transfer/backbone": case.model.name.removeprefix("transfer_"),
+            "transfer/pooling": "average",
             "transfer/dropout": 0.0,
-            "transfer/width": 8,
+            "transfer/fc_layers": 1,
+            "transfer/width_1": 8,
+            "transfer/class_weights": "none",
             "transfer/activation": "relu",
         }
     second = case.family.build(hp)

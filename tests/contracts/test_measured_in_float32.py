@@ -15,7 +15,7 @@ from trainables.measure import Meter
 STATISTICS = Statistics(mean=(127.5,), std=(73.6,))
 HALF = "mixed_bfloat16"
 # Their own kind of preprocessing each; the others take minutes.
-QUICK = (*CUSTOM, "MobileNetV2", "EfficientNetB0")
+QUICK = (*CUSTOM, "MobileNetV2", "EfficientNetB0", "EfficientNetV2B0")
 
 
 def recipe_of(name):
@@ -29,8 +29,11 @@ def recipe_of(name):
     configuration = {
         "family": "transfer",
         "transfer/backbone": name,
+        "transfer/pooling": "average",
         "transfer/dropout": 0.3,
-        "transfer/width": 8,
+        "transfer/fc_layers": 1,
+        "transfer/width_1": 8,
+        "transfer/class_weights": "none",
         "transfer/activation": "relu",
     }
     return Recipe(configuration=configuration, task=task, epochs=1, seed=0, weights="random")

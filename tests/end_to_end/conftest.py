@@ -39,10 +39,10 @@ class Search:
     data: Path
 
 
-def draw(folder: Path) -> Path:
-    """Writes easy images: a square, a bar across, a bar down, or noise alone."""
+def draw(folder: Path, *, training: int = 60, testing: int = 20) -> Path:
+    """Writes easy images: a square, a bar across, a bar down, or noise alone; so many a class."""
     rng = np.random.default_rng(0)
-    for part, count in (("Training", 60), ("Testing", 20)):
+    for part, count in (("Training", training), ("Testing", testing)):
         for label in CLASSES:
             place = folder / part / label
             place.mkdir(parents=True)

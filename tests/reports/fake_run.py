@@ -144,7 +144,7 @@ def fake_run() -> FakeRun:
 
 def _info() -> dict[str, Any]:
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "state": "finished",
         "synthetic": True,
         "command": ["neurosweep", "search", "demo.yaml", "--data", "phantom images"],

@@ -1,9 +1,11 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fake_screening import screen_records
 from hypothesis import given
 from hypothesis import strategies as st
 from test_trial_records import RECORDS
@@ -43,6 +45,10 @@ _PROMISED = {
     "cv_folds",
     "parameters",
     "latency_ms",
+    "preprocessing",
+    "weights_hash",
+    "probe",
+    "multiply_adds",
 }
 
 
@@ -125,8 +131,18 @@ def test_a_file_from_before_a_column_was_added_has_nothing_there(
     path = tmp_path / "leaderboard.parquet"
     write_leaderboard(rows, path)
     added = ["missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "stop_detail"]
+    added += ["preprocessing", "weights_hash", "probe", "multiply_adds"]
     pq.write_table(pq.read_table(path).drop_columns(added), path)
     assert read_leaderboard(path) == [replace(row, **dict.fromkeys(added)) for row in rows]
+
+
+def test_a_probe_is_json_in_the_file(tmp_path: Path):
+    rows = build_leaderboard(Run(tmp_path, {}, tuple(screen_records()), None))
+    path = tmp_path / "leaderboard.parquet"
+    write_leaderboard(rows, path)
+    (told,) = set(pq.read_table(path).column("probe").to_pylist()[:1])
+    assert json.loads(told) == rows[0].probe
+    assert read_leaderboard(path) == rows
 
 
 def test_a_truncated_file_is_refused(rows: list[LeaderboardRow], tmp_path: Path):

@@ -26,6 +26,12 @@ def test_a_whole_run_is_read(path: Path, fake: FakeRun):
     assert run.history("0008") == ()
 
 
+def test_a_run_of_the_layout_before_is_read(path: Path, fake: FakeRun):
+    content = yaml.safe_load((path / "run.yaml").read_text())
+    (path / "run.yaml").write_text(yaml.safe_dump({**content, "schema_version": 1}))
+    assert list(read_run(path).records) == fake.records
+
+
 def test_a_torn_last_line_never_counted(path: Path, fake: FakeRun):
     trials = path / "trials.jsonl"
     trials.write_bytes(trials.read_bytes()[:-7])
@@ -77,7 +83,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path):
     [
         ("- a list", "must hold names and values; received list"),
         ("{torn: [", "must hold YAML"),
-        ("schema_version: 7", "of schema version 1; .* says 7"),
+        ("schema_version: 7", "of schema version 1 or 2; .* says 7"),
         ("name: x", "says None"),
     ],
 )

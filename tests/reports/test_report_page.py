@@ -1,14 +1,13 @@
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import fake_data
 import pytest
 from fake_run import FakeRun, fake_run
+from page_reading import Page, check_gold, scrub
 
 from reports import (
     LeaderboardRow,
@@ -24,76 +23,18 @@ from reports import (
 )
 from reports.html import MOST_ROWS
 
-_GOLD = Path(__file__).parent / "gold"
-_VOID = {"meta", "link", "br", "img", "wbr"}
-_BLOCKS = {
-    *("p", "h1", "h2", "h3", "h4", "tr", "dt", "li", "summary", "pre", "figcaption", "nav"),
-    *("footer", "figure"),
-}
-
-
-class _Page(HTMLParser):
-    """Collects the visible text, its lines as a reader sees them, and every tag."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self._text: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-        if tag in _BLOCKS:
-            self._text.append("\n")
-        elif tag in ("td", "th", "dd", "span"):
-            self._text.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "svg", "title"}.intersection(self.open):
-            self._text.append(data if "pre" in self.open else data.replace("\n", " "))
-
-    @property
-    def text(self) -> str:
-        lines = (" ".join(line.split()) for line in "".join(self._text).splitlines())
-        return "\n".join(line for line in lines if line) + "\n"
-
-    @property
-    def names(self) -> set[str]:
-        return {tag for tag, _ in self.tags}
-
-
-def _scrub(text: str, run: Run) -> str:
-    text = text.replace(str(run.path), "RUN")
-    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC)?", "TIME", text)
-    return re.sub(r"(neurosweep) \d+\.\d+\.\d+\S*", r"\1 VERSION", text)
-
-
-def _check_gold(name: str, text: str) -> None:
-    path = _GOLD / name
-    if os.environ.get("WRITE_GOLD") == "1":
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), "look at the page; WRITE_GOLD=1 accepts it"
-
 
 def test_the_page_reads_as_the_gold_file(run: Run, rows: list[LeaderboardRow]):
-    _check_gold("report.txt", _scrub(_Page(render_report(run, rows)).text, run))
+    check_gold("report.txt", scrub(Page(render_report(run, rows)).text, run))
 
 
 def test_the_markdown_is_the_gold_file(run: Run, rows: list[LeaderboardRow]):
-    _check_gold("report.md", _scrub(render_markdown_report(run, rows), run))
+    check_gold("report.md", scrub(render_markdown_report(run, rows), run))
 
 
 def test_the_page_is_whole_and_needs_nothing_from_outside(run: Run, rows: list[LeaderboardRow]):
     page = render_report(run, rows)
-    parsed = _Page(page)
+    parsed = Page(page)
     assert parsed.open == []
     assert not parsed.names & {"script", "iframe", "object", "embed", "form"}
     for tag, attributes in parsed.tags:
@@ -108,7 +49,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(run: Run, rows: list[L
 
 
 def test_every_link_of_the_page_leads_somewhere(run: Run, rows: list[LeaderboardRow]):
-    parsed = _Page(render_report(run, rows))
+    parsed = Page(render_report(run, rows))
     targets = {attributes["id"] for _, attributes in parsed.tags if "id" in attributes}
     links = {a["href"] or "" for tag, a in parsed.tags if tag == "a"}
     assert links == {f"#{target}" for target in targets}
@@ -151,7 +92,7 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path):
     fake.audit = hostile_audit(fake.classes)
     run = read_run(fake.write(tmp_path / "<b>&run"))
     page = render_report(run, build_leaderboard(run))
-    parsed = _Page(page)
+    parsed = Page(page)
     assert not parsed.names & {"script", "b"}
     pictures = [attributes for tag, attributes in parsed.tags if tag == "img"]
     assert len(pictures) == 14
@@ -167,7 +108,7 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path):
 def test_synthetic_data_and_random_weights_are_said_at_the_top(
     run: Run, rows: list[LeaderboardRow]
 ):
-    for text in (_Page(render_report(run, rows)).text, render_markdown_report(run, rows)):
+    for text in (Page(render_report(run, rows)).text, render_markdown_report(run, rows)):
         top = text[: text.index("trial 0010")]
         assert "Synthetic data: the images are computed phantoms" in top
         assert "Random weights: backbones marked" in top
@@ -183,13 +124,13 @@ def test_real_data_carry_no_warning(write: Callable[[FakeRun], Run]):
     run = write(fake)
     page = render_report(run, build_leaderboard(run))
     assert 'class="banner"' not in page
-    assert "andom weights" not in _Page(page).text
+    assert "andom weights" not in Page(page).text
 
 
 def _text_of(run: Run) -> str:
     rows = build_leaderboard(run)
     assert render_markdown_report(run, rows)
-    parsed = _Page(render_report(run, rows))
+    parsed = Page(render_report(run, rows))
     assert parsed.open == []
     return parsed.text
 
@@ -264,7 +205,7 @@ def test_a_long_leaderboard_shows_its_head_and_the_papers(write: Callable[[FakeR
     model = fake.records[4]
     fake.records += [replace(model, trial_id=f"9{number:04d}") for number in range(200)]
     page = render_report(run := write(fake), rows := build_leaderboard(run))
-    parsed = _Page(page)
+    parsed = Page(page)
     papers = [row for row in rows[MOST_ROWS:] if row.origin == "paper"]
     assert len(papers) >= 3
     assert f"{len(rows) - MOST_ROWS - len(papers)} further rows are in leaderboard" in parsed.text

@@ -15,6 +15,15 @@ def test_nothing_asked_keeps_all(rows: list[LeaderboardRow]):
     assert select_rows(rows) == rows
 
 
+@pytest.mark.parametrize("where", ["runtime < 3", "runtime = x"])
+def test_a_column_of_objects_is_compared_with_nothing_but_null(
+    rows: list[LeaderboardRow], where: str
+):
+    with pytest.raises(UserError, match="runtime holds objects"):
+        select_rows(rows, where=where)
+    assert select_rows(rows, where="runtime != null") == rows
+
+
 def test_top_counts_after_the_filters(rows: list[LeaderboardRow]):
     chosen = select_rows(rows, family="plain_cnn", top=2)
     assert _ids(chosen) == ["0009", "0000"]

@@ -16,6 +16,15 @@ _COUNT = st.integers(min_value=0, max_value=2**62)
 _VALUE = st.booleans() | st.integers(min_value=-(2**62), max_value=2**62) | _FINITE | _TEXT
 _TIME = st.datetimes(timezones=st.none() | st.just(UTC)).map(datetime.isoformat)
 _JSON = st.dictionaries(_TEXT, st.none() | _VALUE | st.lists(_VALUE, max_size=3), max_size=3)
+_PROBE = st.fixed_dictionaries(
+    {
+        "c": st.floats(min_value=1e-6, max_value=1e6),
+        "cv_accuracy": st.none() | st.floats(min_value=0, max_value=1),
+        "train_images": st.integers(min_value=1, max_value=2**40),
+        "round": st.integers(min_value=1, max_value=3),
+        "rounds": st.integers(min_value=3, max_value=9),
+    }
+)
 
 RECORDS = st.builds(
     TrialRecord,
@@ -46,6 +55,10 @@ RECORDS = st.builds(
     runtime=_JSON,
     fine_tune=st.none() | _JSON,
     parent_id=st.none() | _TEXT,
+    preprocessing=st.sampled_from([None, "native", "unit"]),
+    weights_hash=st.none() | _TEXT,
+    probe=st.none() | _PROBE,
+    multiply_adds=st.none() | _COUNT,
 )
 
 
@@ -77,6 +90,16 @@ def _line(**changes: object) -> str:
         ({"val_accuracy": 93.5}, r"a share from 0 to 1, or None .* has 93.5"),
         ({"trial_id": "../../etc"}, r"letters, digits, .* received '../../etc'"),
         ({"trial_id": ""}, r"received ''"),
+        ({"preprocessing": "caffe"}, r"preprocessing is native or unit, .* has 'caffe'"),
+        ({"multiply_adds": -1}, r"multiply-adds are a count from 0; .* has -1"),
+        ({"probe": {"c": 0.0}}, r"a probe has c above 0, .* received 0.0 as c"),
+        ({"probe": {"c": True}}, r"received True as c"),
+        ({"probe": {"cv_accuracy": 93.5}}, r"received 93.5 as cv_accuracy"),
+        ({"probe": {"train_images": 0}}, r"received 0 as train_images"),
+        ({"probe": {"train_images": 1.5}}, r"received 1.5 as train_images"),
+        ({"probe": {"round": "1"}}, r"received '1' as round"),
+        ({"probe": {"round": 3, "rounds": 2}}, r"round is at most rounds; received 3 as round"),
+        ({"probe": [1]}, r"at probe"),
         ({"finished_at": "yesterday"}, r"times follow ISO 8601, .* received 'yesterday'"),
     ],
 )
@@ -90,6 +113,15 @@ def test_a_missing_column_is_refused_by_name():
     del content["family"]
     with pytest.raises(RunDirectoryError, match="at family: Field required"):
         TrialRecord.from_json(json.dumps(content))
+
+
+def test_a_record_from_before_backbones_were_screened_still_reads():
+    content = json.loads(_line())
+    added = ("preprocessing", "weights_hash", "probe", "multiply_adds")
+    for name in added:
+        del content[name]
+    record = TrialRecord.from_json(json.dumps(content))
+    assert [getattr(record, name) for name in added] == [None] * 4
 
 
 def test_what_is_not_json_is_refused():

@@ -138,7 +138,9 @@ def test_what_a_failed_write_leaves(source, monkeypatch, where):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", fill_up)
-    with pytest.raises(NeurosweepError, match=r"needs [\d,]+ bytes, but the disk of .* free; make"):
+    with pytest.raises(
+        NeurosweepError, match=r"needs [\d,]+ bytes, but its disk has .* free; make"
+    ):
         _open(source)
     whole = ["about.json", "images.npy", "used"] if where == "statistics" else []
     assert _left(source) == whole

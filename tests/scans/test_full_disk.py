@@ -47,7 +47,8 @@ def test_a_disk_too_small_is_refused_before_a_byte_is_written(source, mount):
     cache = mount("64k")
     needed = 26 * 64 * 64
     with pytest.raises(
-        NeurosweepError, match=rf"needs {needed:,} bytes, but the disk of {cache}.* free; make room"
+        NeurosweepError,
+        match=rf"cache at {cache}.* needs {needed:,} bytes, but its disk has .* free; make room",
     ):
         scans.open_dataset(replace(source, cache=cache), image_size=64, color="grey")
     assert _left(cache) == []
@@ -59,9 +60,11 @@ def test_a_disk_that_fills_up_on_the_way(source, mount, monkeypatch, helpers):
     from scans.caches import decoded as caching
 
     cache = mount("64k")
-    monkeypatch.setattr(caching, "_free", lambda _: 10**9)  # as free as it was a moment ago
+    monkeypatch.setattr(caching, "free_bytes", lambda _: 10**9)  # as free as it was a moment ago
     monkeypatch.setattr(crew, "_helpers", lambda _: helpers)
-    with pytest.raises(NeurosweepError, match=r"needs 106,496 bytes, but the disk of .* make room"):
+    with pytest.raises(
+        NeurosweepError, match=r"needs 106,496 bytes, but its disk has .* make room"
+    ):
         scans.open_dataset(replace(source, cache=cache), image_size=64, color="grey")
     assert _left(cache) == []
     monkeypatch.undo()

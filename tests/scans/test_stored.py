@@ -13,13 +13,16 @@ from neurosweep.errors import NeurosweepError, UserError
 from scans.caches.decoded import lock_of
 from scans.caches.stored import (
     DECODED_IMAGES,
+    FEATURES,
     MANIFEST_INDEX,
     PHANTOM_DATA,
+    WEIGHTS,
     clear_stored,
     list_stored,
 )
 
 INDEX = "0123456789abcdef.parquet"
+FEATURES_KEY = "VGG16-32px-native-pooled-random12-0123456789abcdef"
 
 
 @pytest.fixture
@@ -188,3 +191,98 @@ def test_what_cannot_be_read_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(NeurosweepError, match=r"must be readable.*Permission denied"):
         list_stored(tmp_path)
+
+
+@pytest.fixture
+def features(tmp_path) -> Path:
+    """A cache of features whose files are mostly holes."""
+    folder = tmp_path / "cache" / "features" / FEATURES_KEY
+    folder.mkdir(parents=True)
+    for name in ("values.npy", "marks.npy"):
+        with (folder / name).open("wb") as file:
+            file.write(b"x" * 5000)
+            file.truncate(50_000_000)
+    (folder / "about.json").write_text('{"network": "VGG16", "shape": [77, 2, 512]}')
+    (folder / "used").touch()
+    return folder
+
+
+def test_features_are_listed_with_what_they_take_on_the_disk(features):
+    (one,) = list_stored(features.parents[1])
+    assert (one.kind, one.key, one.images, one.image_size) == (FEATURES, FEATURES_KEY, 77, 32)
+    assert (one.root, one.complete) == (None, True)
+    blocks = sum(path.stat().st_blocks for path in features.iterdir())
+    assert one.size == blocks * 512 < 1_000_000
+    os.utime(features / "used", (4e9, 4e9))
+    assert list_stored(features.parents[1])[0].last_used == datetime.fromtimestamp(4e9, UTC)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"shape": "wide"}', '{"shape": [[]]}'])
+def test_a_damaged_about_hides_no_features(features, text):
+    (features / "about.json").write_text(text)
+    (features / "marks.npy").unlink()
+    (one,) = list_stored(features.parents[1])
+    assert (one.key, one.images, one.complete) == (FEATURES_KEY, None, False)
+
+
+def test_features_are_cleared_with_nothing_else(features, tmp_path):
+    cache = features.parents[1]
+    (features / "notes.txt").write_text("mine")
+    (features.parent / "VGG16-32px-native-pooled-other-0123456789abcdef").mkdir()
+    link = features.parent / FEATURES_KEY.replace("VGG16", "VGG19")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "values.npy").write_text("precious")
+    link.symlink_to(tmp_path / "outside")
+    ((one, why),) = clear_stored(cache, []).kept
+    assert (one.kind, why) == (FEATURES, "it holds what is not ours: notes.txt")
+    assert [path.name for path in features.iterdir()] == ["notes.txt"]
+    assert (tmp_path / "outside" / "values.npy").read_text() == "precious"
+    (features / "notes.txt").unlink()
+    assert [one.key for one in clear_stored(cache, []).removed] == [FEATURES_KEY]
+    assert not features.exists()
+    assert len(list(features.parent.glob("VGG16-*-other-*"))) == 1
+
+
+@pytest.fixture
+def weights(tmp_path) -> Path:
+    """A folder of weights as a fetch from a store leaves it."""
+    folder = tmp_path / "cache" / "weights" / "fedcba9876543210"
+    (folder / ".neurosweep-weights").mkdir(parents=True)
+    (folder / ".neurosweep-weights" / "lock").touch()
+    (folder / "weights.json").write_text("{}")
+    (folder / "vgg16_notop.h5").write_bytes(b"12345")
+    return folder
+
+
+def test_fetched_weights_are_listed_and_cleared(weights):
+    cache = weights.parents[1]
+    os.utime(weights / "vgg16_notop.h5", (1e9, 1e9))  # the store's time of change
+    (one,) = list_stored(cache)
+    assert (one.kind, one.key, one.size, one.root) == (WEIGHTS, weights.name, 7, None)
+    assert abs((datetime.now(UTC) - one.last_used).total_seconds()) < 60
+    (weights / "mine.txt").write_text("mine")
+    assert clear_stored(cache, []).kept[0][1] == "it holds what is not ours: mine.txt"
+    (weights / "mine.txt").unlink()
+    (weights / "weights.json.0a1b2c3d.partial").write_text("torn")
+    assert not list_stored(cache)[0].complete
+    assert [one.kind for one in clear_stored(cache, []).removed] == [WEIGHTS]
+    assert list_stored(cache) == []
+    # Whoever waits for the lock must find the same one.
+    assert [path.name for path in weights.rglob("*")] == [".neurosweep-weights", "lock"]
+
+
+def test_a_folder_of_weights_that_nobody_fetched_is_not_ours(weights):
+    (weights / ".neurosweep-weights" / "lock").unlink()
+    (weights / ".neurosweep-weights").rmdir()
+    assert list_stored(weights.parents[1]) == []
+
+
+def test_features_and_weights_that_are_being_filled_are_left(features, weights):
+    with FileLock(lock_of(features)), FileLock(weights / ".neurosweep-weights" / "lock"):
+        kept = clear_stored(features.parents[1], []).kept
+    assert [(one.kind, why) for one, why in kept] == [
+        (FEATURES, "it is being built right now"),
+        (WEIGHTS, "it is being built right now"),
+    ]
+    assert (features / "values.npy").exists()
+    assert (weights / "vgg16_notop.h5").exists()

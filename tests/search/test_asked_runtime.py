@@ -61,3 +61,24 @@ def test_an_experiment_that_leaves_nothing_open_is_not_measured(chosen):
     runtime, tasks = chosen("{precision: float32, fused_batch_norm: true}")
     assert tasks == ["prepare"]
     assert runtime == Runtime(threads=2, precision="float32", fused_batch_norm=True)
+
+
+@pytest.mark.parametrize(
+    ("families", "fine_tune", "tasks"),
+    [
+        ("transfer: {}", "false", ["prepare"]),
+        ("transfer: {}", "true", ["prepare", "measure"]),
+        ("transfer: {}, plain_cnn: {}", "false", ["prepare", "measure"]),
+    ],
+)
+def test_where_only_heads_are_trained_nothing_is_measured(
+    families, fine_tune, tasks, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(stage, "StageWorkers", Worker)
+    of = plan(f"families: {{{families}}}\nfinal: {{fine_tune: {fine_tune}}}")
+    with RunDirectory.create(tmp_path / "run", {"name": "x"}) as run:
+        runtime = choose_runtime(run, of, None, {"CPU": 2.0, "GPU": 0.0}, SpyDisplay())
+    assert Worker.tasks == tasks
+    is_measured = "measure" in tasks
+    assert runtime.precision == ("mixed_bfloat16" if is_measured else "float32")
+    assert runtime.fused_batch_norm is is_measured

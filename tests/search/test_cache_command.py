@@ -87,6 +87,26 @@ def test_measurements_of_speed_are_listed_and_cleared(capsys, cache):
     assert [each.name for each in path.parent.iterdir()] == ["mine.json"]
 
 
+def test_features_as_the_store_keeps_them_are_listed_and_cleared(capsys, cache):
+    from trainables.features.key import FeatureKey
+    from trainables.features.store import FeatureStore, pack
+
+    key = FeatureKey(
+        **{"data": "d", "files": "f", "network": "VGG16", "weights": "w", "image_size": 32},
+        **{"channels": 1, "preprocessing": "native", "view": "random1"},
+    )
+    store = FeatureStore(cache, key, (5, 2, 3))
+    with store.filling():
+        store.add(np.arange(2), pack(np.ones((2, 2, 3), np.float32), "float16"))
+    store.used()
+    found = {one["kind"]: one for one in _listed(capsys)["stored"]}["features"]
+    assert (found["key"], found["images"], found["complete"]) == (key.name, 5, True)
+    assert found["root"] is None
+    assert main(["cache", "clear", key.name]) == 0
+    assert f"removed features {key.name}: " in capsys.readouterr().out
+    assert len(store.missing(np.arange(5))) == 5
+
+
 def test_an_unfinished_one_is_called_so(capsys, cache):
     next(cache.glob("decoded/*/images.npy")).unlink()
     assert main(["cache", "list"]) == 0

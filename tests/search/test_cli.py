@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_weights import stage_small
 
 from search.cli import main
 
@@ -67,6 +68,21 @@ def test_a_run_to_learn_from_that_is_none_leaves_no_run_behind(
         message = said(capsys)
         assert "a run directory is a folder with a run.yaml in it" in message
         assert str(tmp_path / "absent") in message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("weights", ["absent", "{tmp_path}", "file://{tmp_path}/store"])
+def test_weights_that_are_not_there_leave_no_run_behind(
+    capsys, tmp_path, folder, monkeypatch, weights
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEUROSWEEP_CACHE", str(tmp_path / "cache"))
+    place = weights.format(tmp_path=tmp_path)
+    told = f"families={{transfer: {{backbones: [VGG16], weights: '{place}'}}}}"
+    assert main(["search", "--data", str(folder), "--output", "run", "--set", told]) == 2
+    message = said(capsys)
+    assert place in message
+    assert "a folder of weight files" in message or "1 of 1 files are missing" in message
     assert not (tmp_path / "run").exists()
 
 
@@ -134,7 +150,18 @@ def test_experiments_that_cannot_be(capsys, folder, words, message):
     assert message in said(capsys)
 
 
-@pytest.mark.parametrize("words", [[], ["serch"], ["search", "--workers", "two"], ["data"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["serch"],
+        ["search", "--workers", "two"],
+        ["data"],
+        ["weights"],
+        ["weights", "stage"],
+        ["weights", "stage", "DIR", "--backbones"],
+    ],
+)
 def test_wrong_use_ends_with_usage_and_exit_code_two(capsys, words):
     with pytest.raises(SystemExit) as ended:
         main(words)
@@ -147,7 +174,9 @@ def test_help_and_version(capsys):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 0
-    assert "EXPERIMENT.yaml" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "EXPERIMENT.yaml" in shown
+    assert "put pretrained weights into a folder" in shown
 
 
 @pytest.mark.parametrize(
@@ -250,3 +279,42 @@ def test_wrong_use_is_reported_before_anything_heavy_is_loaded():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "2 []"
+
+
+def test_weights_are_carried_without_anything_heavy(tmp_path):
+    stage_small(tmp_path / "source", "VGG16")
+    words = ["weights", "stage", str(tmp_path / "staged"), "--from", str(tmp_path / "source")]
+    code = (
+        "import sys\nfrom search.cli import main\n"
+        f"code = main({[*words, '--backbones', 'VGG16']!r})\n"
+        "print(code, [m for m in ('ray', 'tensorflow', 'keras', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("", "13 backbones, the best 4 are explored; forward passes of up to {n} images through "
+         "each: at most {passes13} in all"),
+        (", keep: 2, copies: 3, backbones: [MobileNetV2, VGG16, VGG19]",
+         "3 backbones, the best 2 are explored; forward passes of up to {n} images through each "
+         "and 3 changed copies of each for the best 2: at most {passes9} in all"),
+        (", screen_both: true, backbones: [VGG16]",
+         "1 backbone under both preprocessings, the best 1 are explored; forward passes of up to "
+         "{n} images through each: at most {passes2} in all"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_says_what_goes_through_which_backbone(capsys, folder, settings, told):
+    families = f"families={{transfer: {{weights: random, image_size: 96{settings}}}}}"
+    assert search("--data", folder, "--set", families) == 0
+    images = len(list((folder / "Training").rglob("*.png")))
+    counts = {f"passes{times}": f"{times * images:,}" for times in (2, 9, 13)}
+    wanted = told.format(n=images, **counts)
+    assert f"screening    {wanted}\n" in capsys.readouterr().out
+
+
+def test_a_dry_run_without_backbones_says_nothing_of_a_screening(capsys, folder):
+    assert search("--data", folder, "--set", "families={mini_vgg: {}}") == 0
+    assert "screening" not in capsys.readouterr().out

@@ -76,7 +76,7 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("name: ../up", "name: "),
         ("families: {transfer: [MobileNetV2]}", "`families.transfer` is a mapping such as"),
         ("families: {plain_cnn: 5}", "`families.plain_cnn` is a mapping such as"),
-        ("families: {transfer: {keep: 9}}", "`families.transfer.keep` is not available yet"),
+        ("families: {transfer: {copies: 33}}", "copies"),
         ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
         ("data: {leaks: maybe}", r"data\.leaks: .*'keep' or 'drop'; received 'maybe'"),
         ("data: {folds: 1}", r"data\.folds: .*greater than or equal to 2; received 1"),
@@ -187,6 +187,19 @@ def test_folders_are_taken_from_where_the_user_stands(tmp_path, monkeypatch):
     assert experiment.data.labels == tmp_path / "labels.csv"
     assert experiment.transfer is not None
     assert experiment.transfer.weights == str(tmp_path / "staged")
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/w/", "gs://bucket/w?x=1", "abfs://in@account/w"])
+def test_weights_on_a_store_stay_as_they_are_written(uri):
+    experiment = parsed(f"families: {{transfer: {{weights: '{uri}'}}}}")
+    assert experiment.transfer is not None
+    assert experiment.transfer.weights == uri
+
+
+def test_credentials_in_the_place_of_weights_are_refused_and_not_repeated():
+    with pytest.raises(ExperimentError, match="credentials come from the environment") as told:
+        parsed("families: {transfer: {weights: 's3://key:secret@bucket/w'}}")
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(

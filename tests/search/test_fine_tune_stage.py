@@ -11,7 +11,8 @@ from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Status
-from search.stages.fine_tune import fine_tune
+from search.stages.fine_tune import fine_tune, read_recipe
+from search.studies import second_study
 from search.workers import tasks
 from trainables.alive import BreakOff
 
@@ -21,17 +22,19 @@ def split() -> pa.Table:
 
 
 class Worker:
-    """Gives each task what it was made with, or raises it."""
+    """Gives each task what it was made with, or raises it; the last one again and again."""
 
-    def __init__(self, ending):
-        self._ending = ending
-        self.tasks = []
+    def __init__(self, *endings):
+        self._endings = list(endings)
+        self.recipes = []
 
     def run(self, task, payload, *, seconds=None):
-        self.tasks.append(task)
-        if isinstance(self._ending, Exception):
-            raise self._ending
-        return self._ending
+        assert task == "fine_tune"
+        self.recipes.append(payload["recipe"])
+        ending = self._endings.pop(0) if len(self._endings) > 1 else self._endings[0]
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
 
 
 def tuned(accuracy=0.95):
@@ -41,6 +44,7 @@ def tuned(accuracy=0.95):
         validation_probabilities=probabilities,
         before_val_accuracy=0.9,
         before_val_loss=0.5,
+        cache="float16",
     )
 
 
@@ -60,17 +64,21 @@ def is_untouched(run):
     return trials == {"t0000"} and not (run.directory.path / "trials.jsonl").exists()
 
 
+def tuned_records(run):
+    return [record for record in run.records if record.parent_id == "t0000"]
+
+
 def done_later(run):
     """Whether the next sitting fine-tunes, and the one after it does not."""
-    record = fine_tune(run, Worker(tuned()))
-    run.records.append(record)
-    assert fine_tune(run, Worker(AssertionError("it was done"))) is None
-    return (record.trial_id, record.status) == ("t0000-ft", Status.COMPLETED)
+    fine_tune(run, Worker(tuned()))
+    fine_tune(run, Worker(AssertionError("it was done")))
+    return [(one.trial_id, one.status) for one in tuned_records(run)] == [
+        (name, Status.COMPLETED) for name in ("t0000-ft", "t0000-ft2", "t0000-ft3", "t0000-ft4")
+    ]
 
 
 def test_a_lost_worker_leaves_it_to_a_later_sitting(run):
-    lost = WorkerLostError("there was no place for another\nTraceback: here")
-    assert fine_tune(run, Worker(lost)) is None
+    fine_tune(run, Worker(WorkerLostError("there was no place for another\nTraceback: here")))
     assert notes(run) == [
         "fine-tuning left out: there was no place for another; t0000 stays the winner, and "
         "--resume tries again"
@@ -80,7 +88,7 @@ def test_a_lost_worker_leaves_it_to_a_later_sitting(run):
 
 
 def test_a_time_that_ends_before_the_first_epoch_leaves_it_to_a_later_sitting(run):
-    assert fine_tune(run, Worker(None)) is None
+    fine_tune(run, Worker(None))
     assert notes(run) == [
         "fine-tuning left out: the time was over before its first epoch; t0000 stays the winner, "
         "and --resume with more time tries again"
@@ -89,16 +97,71 @@ def test_a_time_that_ends_before_the_first_epoch_leaves_it_to_a_later_sitting(ru
     assert done_later(run)
 
 
-def test_a_failure_of_its_own_is_recorded_and_not_tried_again(run):
-    record = fine_tune(run, Worker(TrialError("its loss became NaN\nTraceback: here")))
+def test_a_failure_of_papers_way_is_recorded_and_no_other_way_is_tried(run):
+    worker = Worker(TrialError("its loss became NaN\nTraceback: here"))
+    fine_tune(run, worker)
+    [record] = tuned_records(run)
     assert (record.trial_id, record.status) == ("t0000-ft", Status.FAILED)
     assert record.error == "its loss became NaN"
     log = run.directory.path / "trials" / "t0000-ft" / "log.txt"
     assert log.read_text() == "its loss became NaN\nTraceback: here\n"
-    run.records.append(record)
+    assert len(worker.recipes) == 1
     again = Worker(tuned())
-    assert fine_tune(run, again) is None
-    assert not again.tasks
+    fine_tune(run, again)
+    assert not again.recipes
+
+
+def test_papers_way_comes_first_and_each_is_another_one(run):
+    worker = Worker(tuned())
+    fine_tune(run, worker)
+    plans = [recipe.fine_tune for recipe in worker.recipes]
+    first = plans[0]
+    assert (first.depth, first.learning_rate, first.rate_decay) == (1.0, 1e-4, 1.0)
+    assert (first.warm_up, first.weight_decay, first.cache) == (0.0, 0.0, "auto")
+    assert len({repr(plan) for plan in plans}) == 4
+
+
+def test_after_another_way_fails_a_different_one_is_tried(run):
+    worker = Worker(tuned(), TrialError("its loss became NaN"), TrialError("again"), tuned())
+    fine_tune(run, worker)
+    statuses = [record.status for record in tuned_records(run)]
+    assert statuses == [Status.COMPLETED, Status.FAILED, Status.FAILED, Status.COMPLETED]
+    assert len({repr(recipe.fine_tune) for recipe in worker.recipes}) == 4
+
+
+def test_where_no_other_way_is_left_it_is_said(run, monkeypatch):
+    monkeypatch.setattr(second_study, "_MOST_DRAWS", 0)
+    worker = Worker(tuned())
+    fine_tune(run, worker)
+    assert len(worker.recipes) == 1
+    assert notes(run)[-1] == ("fine-tuning 2 of t0000 left out: there is no other way to try")
+
+
+def test_a_second_sitting_goes_on_with_what_would_have_come(run, tmp_path):
+    worker = Worker(tuned(), tuned(), WorkerLostError("gone"))
+    fine_tune(run, worker)
+    later = Worker(tuned())
+    fine_tune(run, later)
+    assert later.recipes[0] == worker.recipes[2]
+    assert len(tuned_records(run)) == 4
+
+
+def test_weights_are_kept_of_the_best_way_alone(run):
+    fine_tune(run, Worker(tuned(0.92), tuned(0.95), tuned(0.91), tuned(0.94)))
+    kept = {path.parent.name for path in run.directory.path.glob("trials/*-ft*/weights.npz")}
+    assert kept == {"t0000-ft2"}
+    assert len(list(run.directory.path.glob("trials/*-ft*/validation.npy"))) == 4
+
+
+def test_a_replay_has_the_cache_that_was_used(run):
+    fine_tune(run, Worker(tuned()))
+    assert read_recipe(run.directory, "t0000-ft").fine_tune.cache == "float16"
+    assert tuned_records(run)[0].fine_tune["cache"] == "float16"
+
+
+def test_a_worse_one_is_marked(run):
+    fine_tune(run, Worker(tuned(0.8)))
+    assert all(one.stop_reason.endswith("not kept") for one in tuned_records(run))
 
 
 def test_the_task_has_no_result_where_its_first_epoch_was_broken_off(monkeypatch):
@@ -107,4 +170,5 @@ def test_the_task_has_no_result_where_its_first_epoch_was_broken_off(monkeypatch
 
     monkeypatch.setattr(tasks, "trainables", SimpleNamespace(fine_tune=broken_off))
     monkeypatch.setattr(tasks, "_dataset", lambda *_: None)
-    assert tasks.fine_tune(recipe=None, weights=[], source=None, report=None) is None
+    recipe = SimpleNamespace(family="mini_resnet")
+    assert tasks.fine_tune(recipe=recipe, weights=[], source=None, report=None) is None

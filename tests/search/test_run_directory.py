@@ -16,7 +16,7 @@ def test_a_run_is_made_read_and_resumed(tmp_path):
         run.append("trials.jsonl", "{}")
     with RunDirectory.reopen(tmp_path / "run") as run:
         assert run.info["seed"] == 3
-        assert run.info["schema_version"] == 1
+        assert run.info["schema_version"] == 2
         assert (run.path / "trials.jsonl").read_text() == "{}\n"
 
 
@@ -59,7 +59,13 @@ def test_what_is_no_run_cannot_be_resumed(tmp_path):
 
 def test_a_run_of_another_layout_is_refused_by_version(tmp_path):
     (tmp_path / "run.yaml").write_text("schema_version: 99\n")
-    with pytest.raises(RunDirectoryError, match="layout version 99; this program reads 1"):
+    with pytest.raises(RunDirectoryError, match="layout version 99; .* begin a new run"):
+        RunDirectory.reopen(tmp_path)
+
+
+def test_a_run_of_the_layout_before_is_not_gone_on_with(tmp_path):
+    (tmp_path / "run.yaml").write_text("schema_version: 1\n")
+    with pytest.raises(RunDirectoryError, match=r"layout version 1; .* goes on with 2 alone"):
         RunDirectory.reopen(tmp_path)
 
 

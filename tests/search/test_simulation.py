@@ -158,9 +158,13 @@ def test_the_time_budget_is_kept(tmp_path):
     # A running trial ends with the epoch it is in: half of an epoch late at most.
     longest = max(r.seconds / r.epochs for r in limited.records if r.epochs)
     assert limited.clock.now <= 1000.0 * 0.88 + longest
-    cut = [r for r in limited.records if r.stop_reason == "budget"]
+    ended = [r for r in limited.records if r.stop_reason == "budget"]
+    cut = [r for r in ended if r.stop_detail is None]
     assert cut
     assert all(r.status == Status.COMPLETED and r.epochs < 10 for r in cut)
+    # The others had lost their worker, and there was no time to begin again.
+    others = [r for r in ended if r.stop_detail is not None]
+    assert all(r.status == Status.PRUNED and "lost its worker" in r.stop_detail for r in others)
 
 
 def test_curves_rise_from_chance_to_an_asymptote_that_moves_smoothly_with_a_number():

@@ -32,7 +32,7 @@ def source(tmp_path_factory):
             name = f"{label}/{number}.png"
             Image.fromarray(rng.integers(0, 255, (32, 32), np.uint8)).save(root / name)
             part = "train" if number < 6 else "validation" if number < 8 else "test"
-            rows.append({"file": name, "label": label, "part": part})
+            rows.append({"file": name, "label": label, "part": part, "group": len(rows)})
     rows.sort(key=lambda row: (row["part"], row["file"]))
     return scans.Source(
         root=root,

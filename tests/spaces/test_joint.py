@@ -69,6 +69,34 @@ def test_without_augmentation_there_is_no_strength(task):
     assert "training/augmentation_strength" not in names(space)
 
 
+def test_cached_features_take_augmentation_from_copies_and_images_as_they_come(task):
+    families = {"mini_vgg": {}, "transfer": {"copies": 2}}
+    space = spaces.declare_space(task, families, {})
+    told = [(row["range"], row["condition"]) for row in bounds(space, "training/augmentation")]
+    assert told == [
+        ("False, True", "family = mini_vgg"),
+        ("False, True", "family = transfer"),
+    ]
+    (strength,) = bounds(space, "training/augmentation_strength")
+    assert strength["condition"] == "family = mini_vgg and training/augmentation = True"
+
+
+def test_without_copies_heads_have_no_augmentation(task):
+    space = spaces.declare_space(task, {"transfer": {}}, {})
+    assert [row["range"] for row in bounds(space, "training/augmentation")] == ["False"]
+    assert "training/augmentation_strength" not in names(space)
+
+
+def test_each_layer_of_a_head_has_its_own_width(task):
+    space = spaces.declare_space(task, {"transfer": {"fc_layers": [1, 2, 3], "width": 64}}, {})
+    widths = {
+        f"transfer/width_{step}": bounds(space, f"transfer/width_{step}") for step in (1, 2, 3)
+    }
+    assert {name: row["range"] for name, (row,) in widths.items()} == dict.fromkeys(widths, "64")
+    conditions = [row["condition"].partition(" and ")[2] for (row,) in widths.values()]
+    assert conditions == ["", "transfer/fc_layers = 2 or 3", "transfer/fc_layers = 3"]
+
+
 def test_image_size_limits_depth():
     small = spaces.Task(image_size=32, channels=1, classes=("a", "b"))
     space = spaces.declare_space(small, {"plain_cnn": {}, "mini_resnet": {}}, {})
@@ -106,7 +134,12 @@ def test_large_images_need_deep_networks():
         (150, {"transfer": {"backbones": ["ResNet50v2"]}}, {}, r"Did you mean ResNet50V2\?"),
         (150, {"transfer": {"backbones": []}}, {}, "at least one backbone, received an empty"),
         (64, {"transfer": {"backbones": ["Xception"]}}, {}, "Xception takes images of at least 71"),
+        (150, {"transfer": {"backbones": ["ConvNextTiny"]}}, {}, r"Did you mean ConvNeXtTiny\?"),
+        (150, {"transfer": {"backbones": ["NasNetMobil"]}}, {}, r"Did you mean NASNetMobile\?"),
         (16, {"transfer": {}}, {}, "none takes images of 16 pixels"),
+        (150, {"transfer": {"fc_layers": 4}}, {}, "transfer/fc_layers can be .* received 4"),
+        (150, {"transfer": {"pooling": "mean"}}, {}, "average, max, both, received 'mean'"),
+        (150, {"transfer": {}}, {"augmentation": True}, "copies = 0. Set copies to 1"),
     ],
 )
 def test_what_cannot_be_declared_is_refused(size, families, training, message):
@@ -129,13 +162,19 @@ def test_settings_of_transfer_are_no_hyperparameters(task):
         "weights": "random",
         "preprocessing": "native",
         "image_size": "native",
+        "copies": 2,
+        "screen_both": True,
     }
     space = spaces.declare_space(task, {"transfer": settings}, {})
     assert [name for name in names(space) if name.startswith("transfer/")] == [
         "transfer/backbone",
+        "transfer/pooling",
         "transfer/dropout",
-        "transfer/width",
+        "transfer/fc_layers",
+        "transfer/width_1",
+        "transfer/width_2",
         "transfer/activation",
+        "transfer/class_weights",
     ]
     assert bounds(space, "transfer/backbone")[0]["range"] == "VGG16, MobileNetV2"
 
@@ -143,9 +182,19 @@ def test_settings_of_transfer_are_no_hyperparameters(task):
 def test_default_backbones_leave_out_those_that_need_larger_images():
     small = spaces.Task(image_size=64, channels=1, classes=("a", "b"))
     left = spaces.selected_backbones(small, {})
-    assert set(spaces.BACKBONES) - set(left) == {"InceptionV3", "Xception"}
-    assert spaces.selected_backbones(small, {"image_size": "native"}) == tuple(spaces.BACKBONES)
-    assert spaces.selected_backbones(small, {"image_size": 75}) == tuple(spaces.BACKBONES)
+    assert set(spaces.DEFAULT_BACKBONES) - set(left) == {"InceptionV3", "Xception"}
+    assert spaces.selected_backbones(small, {"image_size": "native"}) == spaces.DEFAULT_BACKBONES
+    assert spaces.selected_backbones(small, {"image_size": 75}) == spaces.DEFAULT_BACKBONES
+
+
+def test_the_default_roster_is_paper_as_and_six_more_are_there_by_name():
+    assert len(spaces.DEFAULT_BACKBONES) == 13
+    assert tuple(spaces.BACKBONES)[:13] == spaces.DEFAULT_BACKBONES
+    more = [name for name, record in spaces.BACKBONES.items() if not record.in_roster]
+    assert len(more) == 6
+    task = spaces.Task(image_size=75, channels=1, classes=("a", "b"))
+    assert spaces.selected_backbones(task, {"backbones": more}) == tuple(more)
+    assert set(spaces.selected_backbones(task, {})).isdisjoint(more)
 
 
 def test_a_family_alone_serves_kerastuners_own_tuners(task):

@@ -11,7 +11,7 @@ def test_all_names_exist_and_are_the_whole_truth():
     assert all(getattr(spaces, name) is not None for name in spaces.__all__)
 
 
-EAGER = ("BACKBONES", "BackboneRecord", "Task", "Value")
+EAGER = ("BACKBONES", "DEFAULT_BACKBONES", "BackboneRecord", "Task", "Value")
 
 
 def test_an_unknown_name_is_an_attribute_error():

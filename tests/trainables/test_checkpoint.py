@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,16 @@ def npy(array, **options):
     content = io.BytesIO()
     np.save(content, array, **options)
     return content.getvalue()
+
+
+def test_where_weights_lie_does_not_matter_where_it_is_known_what_they_are():
+    def of(weights, sha256):
+        recipe = replace(make_recipe(weights=weights), weights_hash=sha256)
+        return made_for(recipe, data_fingerprint="f", runtime={"threads": 1})
+
+    assert of("/here", "abc") == of("/there", "abc")
+    assert of("/here", "abc") != of("/here", "abd")
+    assert of("/here", "") != of("/there", "")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import trainables
 from neurosweep.errors import ExperimentError, NeurosweepError
 from trainables import FineTune
 from trainables.assemble import build_core
-from trainables.fine_tuning import freeze_below
+from trainables.thawing import freeze_below
 
 PLAN = FineTune(epochs=2, patience=2)
 
@@ -22,6 +22,11 @@ def recipe():
 @pytest.fixture(scope="module")
 def trained(recipe, dataset):
     return trainables.fit(recipe, dataset, go_on)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return make_dataset(cache=tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +56,8 @@ def test_only_the_top_block_changes_and_no_batch_norm(recipe, trained, tuned):
 
 def test_figures_of_before_are_those_of_the_trained_weights(trained, tuned):
     assert tuned.before_val_accuracy == trained.val_accuracy
-    assert tuned.before_val_loss == pytest.approx(trained.val_loss, rel=1e-6)
+    # What enters the top block is kept in float16.
+    assert tuned.before_val_loss == pytest.approx(trained.val_loss, abs=1e-3)
 
 
 def test_it_goes_on_at_the_plans_constant_rate(tuned):
@@ -71,19 +77,22 @@ def test_a_recipe_without_a_plan_is_refused(recipe, trained, dataset):
         trainables.fine_tune(replace(recipe, fine_tune=None), trained.weights, dataset, go_on)
 
 
-def test_a_backbones_last_stage_thaws_and_its_batch_norm_does_not():
-    data = make_dataset(size=32)
+def test_a_backbones_last_stage_thaws_and_its_batch_norm_does_not(tmp_path):
+    data = make_dataset(size=32, cache=tmp_path)
     recipe = make_recipe(epochs=1, size=32, family=TRANSFER, weights="random", fine_tune=PLAN)
     trained = trainables.fit(recipe, data, go_on)
     tuned = trainables.fine_tune(recipe, trained.weights, data, go_on)
-    changed = changed_weights(recipe, trained.weights, tuned.weights)
+    before = build_core(recipe, weights=trained.weights).get_weights()
+    changed = changed_weights(recipe, before, tuned.weights)
     assert "softmax/kernel" in changed
     assert any(path.startswith("Conv_1/") for path in changed)
     assert not any("bn" in path.lower() for path in changed)
-    assert len(changed) < len(trained.weights) / 2
+    assert len(changed) < len(before) / 2
 
 
 def test_a_top_block_without_weights_is_refused():
-    core = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="softmax")])
+    inputs = keras.Input((2, 2), name="images")
+    flat = keras.layers.Flatten(name="flatten")(inputs)
+    core = keras.Model(inputs, keras.layers.Dense(2, name="softmax")(flat))
     with pytest.raises(NeurosweepError, match=r"received \['flatten'\]"):
         freeze_below(core, ("flatten",))

@@ -168,16 +168,22 @@ def test_nothing_of_a_model_stays_in_memory(dataset):
     assert left[1] - left[0] < 10
 
 
-def test_a_frozen_backbone_stays_and_its_head_learns():
+def test_a_frozen_backbone_stays_and_its_head_learns(tmp_path):
     recipe = make_recipe(epochs=1, size=32, family=TRANSFER, weights="random")
-    result = trainables.fit(recipe, make_dataset(size=32), go_on)
+    result = trainables.fit(recipe, make_dataset(size=32, cache=tmp_path), go_on)
+    assert len(result.weights) == 4  # kernel and bias of two layers: the head's alone
     start_afresh(recipe.seed)
+    first = build_core(recipe)
     changed = [
         not np.array_equal(one, two)
-        for one, two in zip(build_core(recipe).get_weights(), result.weights, strict=True)
+        for one, two in zip(
+            first.get_weights(),
+            build_core(recipe, weights=result.weights).get_weights(),
+            strict=True,
+        )
     ]
-    # Kernel and bias of two layers at the end: the head. All else is the frozen backbone.
     assert changed == [False] * (len(changed) - 4) + [True] * 4
+    assert result.parameters == first.count_params()
 
 
 @pytest.mark.parametrize(

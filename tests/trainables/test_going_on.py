@@ -30,6 +30,11 @@ CASES = {
     "rmsprop": {"family": VGG, "optimizer": "rmsprop", "schedule": "cosine"},
     "adamw": {"family": RESNET, "optimizer": "adamw", "weight_decay": 1e-2},
     "transfer": {"family": TRANSFER, "size": 32, "weights": "random"},
+    "copies": {
+        "family": TRANSFER | {"transfer/pooling": "both", "transfer/class_weights": "balanced"},
+        **{"size": 32, "weights": "random", "augmentation": True, "copies": 2},
+        **{"optimizer": "adamw", "weight_decay": 1e-2, "schedule": "cosine"},
+    },
 }
 EPOCHS = 5
 FROM = {"adam": (1, 3), "sgd": (1, 3)}
@@ -46,10 +51,11 @@ getattr(test_going_on, sys.argv[2])(Path(sys.argv[3]))
 """
 
 
-def case(name):
+def case(name, folder=None):
     options = dict(CASES[name])
     size = options.get("size", 16)
-    return make_recipe(epochs=EPOCHS, seed=7, **options), make_dataset(size=size)
+    data = make_dataset(size=size, cache=folder and folder / "cache")
+    return make_recipe(epochs=EPOCHS, seed=7, **options), data
 
 
 def digest(result):
@@ -78,7 +84,7 @@ def kept_states(recipe, data):
 def in_one_sitting(folder, names=CASES):
     """Train each case to its end, and leave its states and its digest."""
     for name in names:
-        result, states = kept_states(*case(name))
+        result, states = kept_states(*case(name, folder))
         assert len(states) == EPOCHS - 1  # none after the last, which nothing follows
         for epoch, state in enumerate(states, start=1):
             (folder / f"{name}-{epoch}.npz").write_bytes(state)
@@ -99,7 +105,7 @@ def go_on_from(folder):
         for epoch in FROM.get(name, (2,)):
             reported = Reported()
             state = (folder / f"{name}-{epoch}.npz").read_bytes()
-            result = trainables.fit(*case(name), reported, state=state)
+            result = trainables.fit(*case(name, folder), reported, state=state)
             assert reported == list(range(epoch + 1, EPOCHS + 1))
             assert result.seconds > sum(record["seconds"] for record in result.history)
             (folder / f"{name}-{epoch}.digest").write_text(digest(result))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -181,6 +182,14 @@ def test_plain_keras_loads_it_without_this_program(grey, tmp_path):
         assert said["input"] == ["(None, None, None, 3)", "uint8"]
         ours = predict(load_winner(folder), list(images))
         assert np.allclose(said["probabilities"], ours, atol=1e-6)
+
+
+def test_a_configuration_names_weights_as_the_user_did(tmp_path):
+    recipe = make_recipe()
+    told = replace(recipe, weights="s3://bucket/weights", weights_hash="abc")
+    weights = build_core(recipe).get_weights()
+    export_winner(recipe, weights, STATISTICS[1], tmp_path / "winner", recorded=told)
+    assert read_config(tmp_path / "winner" / "config.yaml") == (told, {})
 
 
 def test_config_and_labels_say_what_it_is(grey):

@@ -32,6 +32,13 @@ def test_a_missing_key_is_refused_by_name():
         Recipe.from_dict(plain)
 
 
+def test_a_configuration_of_an_earlier_version_is_refused_by_name():
+    plain = make_recipe().to_dict()
+    plain["configuration"] = {"family": "transfer", "transfer/width": 256}
+    with pytest.raises(ExperimentError, match="'transfer/width': it was recorded by an earlier"):
+        Recipe.from_dict(plain)
+
+
 @pytest.mark.parametrize("part", ["task", "fine_tune"])
 def test_unknown_keys_of_parts_are_refused(part):
     plain = make_recipe(**FULL).to_dict()

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
-from trainables_samples import go_on, make_recipe
+from trainables_samples import go_on, make_dataset, make_recipe
 
 import trainables
 from trainables import FineTune
 
 TUNED = make_recipe(epochs=2, fine_tune=FineTune(epochs=1, patience=1))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return make_dataset(cache=tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")

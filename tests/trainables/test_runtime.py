@@ -59,6 +59,12 @@ def test_threads_determinism_and_policy_reach_tensorflow():
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_float32_is_float32_on_every_device():
+    import tensorflow as tf
+
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_importing_the_room_loads_no_tensorflow():
     code = (
         "import sys, trainables, trainables.recipe, trainables.results, trainables.runtime; "

@@ -1,5 +1,7 @@
 """Small data and small networks that train in a second."""
 
+from pathlib import Path
+
 import numpy as np
 
 from scans import Dataset
@@ -33,13 +35,16 @@ RESNET = {
 TRANSFER = {
     "family": "transfer",
     "transfer/backbone": "MobileNetV2",
+    "transfer/pooling": "average",
     "transfer/dropout": 0.2,
-    "transfer/width": 16,
+    "transfer/fc_layers": 1,
+    "transfer/width_1": 16,
     "transfer/activation": "relu",
+    "transfer/class_weights": "none",
 }
 
 
-def make_dataset(*, images=90, size=SIZE, channels=1, seed=0):
+def make_dataset(*, images=90, size=SIZE, channels=1, seed=0, cache=None):
     """Noise with a brighter quarter that tells the class: learnable in a few epochs."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, len(CLASSES), images)
@@ -63,13 +68,16 @@ def make_dataset(*, images=90, size=SIZE, channels=1, seed=0):
         files=tuple(f"{row}.png" for row in rows),
         fingerprint="made by a test",
         synthetic=True,
+        cache=cache or Path("/dev/null/no features are kept"),  # a test of features names a folder
     )
 
 
 def make_recipe(*, epochs=3, seed=0, channels=1, size=SIZE, family=RESNET, **settings):
     """A narrow network; `settings` are the recipe's own, or training hyperparameters."""
     own = {
-        key: settings.pop(key) for key in ("stop_epoch", "weights", "fine_tune") if key in settings
+        key: settings.pop(key)
+        for key in ("stop_epoch", "weights", "fine_tune", "copies")
+        if key in settings
     }
     training = TRAINING | {f"training/{key}": value for key, value in settings.items()}
     return Recipe(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +14,17 @@ import numpy as np
 
 from neurosweep.errors import WeightsError
 from spaces import BackboneRecord
-from trainables.backbone_weights import weights_path
-from trainables.families.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
+from trainables.backbone_weights import RANDOM_WEIGHTS_SEED, weights_path
+from trainables.dropping import drop_nothing
+from trainables.families.flattening import flattened
+from trainables.weights.imagenet import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from trainables.layers import Tensor
 
-__all__ = ["attach_backbone"]
+__all__ = ["attach_backbone", "build_backbone"]
 
 
 def attach_backbone(record: BackboneRecord, scaled: Tensor, *, weights: str) -> Tensor:
@@ -36,13 +41,44 @@ def attach_backbone(record: BackboneRecord, scaled: Tensor, *, weights: str) -> 
     Raises:
         WeightsError: The weights are missing or do not fit.
     """
-    backbone = _construct(record, scaled)
-    if weights != "random":
-        _load(backbone, record, weights_path(record, weights))
+    return build_backbone(record, scaled, weights=weights).outputs[0]
+
+
+def build_backbone(record: BackboneRecord, scaled: Tensor, *, weights: str) -> keras.Model:
+    """The frozen backbone as a model of its own, from what `scaled` is made of to the last maps.
+
+    Random weights are those of `RANDOM_WEIGHTS_SEED`, whatever seed the caller has set, and the
+    caller's random state is left as it was: a head behind it has the same initial weights on
+    every backbone with equally many features.
+
+    Args:
+        record: Which backbone.
+        scaled: The preprocessed input, (batch, h, w, 3): a Keras tensor.
+        weights: "imagenet", "random" or a folder with Keras' own weight files.
+
+    Raises:
+        WeightsError: The weights are missing or do not fit.
+    """
+    with _own_random_state():
+        backbone = _construct(record, scaled)
+        if weights != "random":
+            _load(backbone, record, weights_path(record, weights))
+        backbone = flattened(backbone)  # behind loading: files have Keras' own layers
     _scale_in_float32(backbone)
     _standardise_inside(backbone)
     _freeze(backbone)
-    return backbone.outputs[0]
+    return backbone
+
+
+@contextmanager
+def _own_random_state() -> Iterator[None]:
+    """Keras' initialisers draw their seeds from Python's generator: give them one of ours."""
+    before = random.getstate()
+    random.seed(RANDOM_WEIGHTS_SEED)
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 def _construct(record: BackboneRecord, scaled: Tensor) -> keras.Model:
@@ -94,19 +130,26 @@ def _scale_in_float32(backbone: keras.Model) -> None:
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
             layer.dtype_policy = "float32"
+        if isinstance(layer, keras.layers.Normalization) and not layer.weights:
+            layer.build(layer.input.shape)  # its constants were rounded to the first policy
 
 
 def _inner_normalizations(backbone: keras.Model) -> list[Any]:
-    return [layer for layer in backbone.layers if isinstance(layer, keras.layers.Normalization)]
+    """Those whose statistics are weights; in newer networks they are constants of the layer."""
+    return [
+        layer
+        for layer in backbone.layers
+        if isinstance(layer, keras.layers.Normalization) and layer.weights
+    ]
 
 
 def _freeze(backbone: keras.Model) -> None:
-    """No weight changes, batch norm takes its moving statistics, no dropout inside.
+    """No weight changes, batch norm takes its moving statistics, nothing is dropped inside.
 
-    In a flat network a layer cannot be called in inference mode for good; without EfficientNets'
-    inner dropout and with frozen batch norm, training and inference give the same features.
+    In a flat network a layer cannot be called in inference mode for good; with frozen batch norm,
+    and without EfficientNets' inner dropout and ConvNeXt's stochastic depth, training and
+    inference give the same features.
     """
     for layer in backbone.layers:
         layer.trainable = False
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
+    drop_nothing(backbone.layers)

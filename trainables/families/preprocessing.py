@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 import keras
 
 from spaces import BackboneRecord
+from trainables.weights.imagenet import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 if TYPE_CHECKING:
     from trainables.layers import Tensor
 
 __all__ = ["three_channels", "with_native_scaling", "with_unit_scaling"]
 
-# Of ImageNet's training images: mean and deviation of RGB in 0 to 1, and mean of BGR in 0 to 255,
-# as keras.applications has them.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+# Of ImageNet's training images: mean of BGR in 0 to 255, as keras.applications has it.
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
 

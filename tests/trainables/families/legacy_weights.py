@@ -25,7 +25,7 @@ def write_weights(name, folder, *, deviation=(0.229, 0.224, 0.225)):
         file.create_group("top_level_model_weights").attrs["weight_names"] = []
         for layer in model.layers:
             values = layer.get_weights()
-            if isinstance(layer, keras.layers.Normalization):
+            if values and isinstance(layer, keras.layers.Normalization):
                 values = [np.array((0.485, 0.456, 0.406)), np.array(deviation), np.array(0)]
             names = [f"{layer.name}/{index}" for index in range(len(values))]
             group = file.create_group(layer.name)

@@ -82,8 +82,11 @@ def backbone(name, *, preprocessing="native", size=32):
     hp = keras_tuner.HyperParameters()
     hp.values = {
         "transfer/backbone": name,
+        "transfer/pooling": "average",
         "transfer/dropout": 0.0,
-        "transfer/width": 8,
+        "transfer/fc_layers": 1,
+        "transfer/width_1": 8,
+        "transfer/class_weights": "none",
         "transfer/activation": "relu",
     }
     task = Task(image_size=size, channels=3, classes=("a", "b"))
@@ -149,6 +152,6 @@ def test_a_backbone_without_any_weights_is_refused():
 )
 def test_an_impossible_backbone_is_refused(backbone, message):
     hp = keras_tuner.HyperParameters()
-    hp.values = {"transfer/backbone": backbone}
+    hp.values = {"transfer/backbone": backbone, "transfer/pooling": "average"}
     with pytest.raises(SpaceError, match=message):
         Transfer(TASK, weights="random").build(hp)

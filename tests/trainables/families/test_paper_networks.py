@@ -140,9 +140,9 @@ def test_paper_as_network_on_resnet50v2():
         "Dense",
     ]
     trained = [weight.path for weight in model.trainable_weights]
-    assert trained == ["head_fc/kernel", "head_fc/bias", "softmax/kernel", "softmax/bias"]
+    assert trained == ["head_fc1/kernel", "head_fc1/bias", "softmax/kernel", "softmax/bias"]
     # Keras' ResNet50V2 without its classifier has 23,564,800 parameters.
     assert model.count_params() == 23_564_800 + dense(2048, 256) + dense(256, 4)
     top = family.top_block(model)
     assert all(name.startswith(("conv5_", "post_bn", "head_fc", "softmax")) for name in top)
-    assert {"conv5_block1_preact_bn", "conv5_block3_3_conv", "post_bn", "head_fc"} <= set(top)
+    assert {"conv5_block1_preact_bn", "conv5_block3_3_conv", "post_bn", "head_fc1"} <= set(top)

@@ -1,0 +1,37 @@
+"""Pieces of an SVG picture: elements of a tree, so that any text is escaped on its way out."""
+
+from xml.etree.ElementTree import Element, SubElement
+
+from reports.wording import printable
+
+__all__ = ["Point", "picture", "segment", "text"]
+
+Point = tuple[float, float]
+"""Across and down, in units of the view box."""
+
+
+def picture(width: float, height: float, label: str) -> Element:
+    """Begin a chart; `label` says what it shows, for those who cannot see it."""
+    attributes = {"viewBox": f"0 0 {width:g} {height:g}", "class": "chart", "role": "img"}
+    root = Element("svg", attributes)
+    SubElement(root, "title").text = printable(label)
+    return root
+
+
+def segment(parent: Element, begin: Point, end: Point) -> Element:
+    """Draw a straight line."""
+    places = zip(("x1", "y1", "x2", "y2"), (*begin, *end), strict=True)
+    return SubElement(parent, "line", {name: f"{value:.1f}" for name, value in places})
+
+
+def text(parent: Element, place: Point, written: str, anchor: str) -> Element:
+    """Write one line, centred on its height; `anchor` is start, middle or end."""
+    attributes = {
+        "x": f"{place[0]:.1f}",
+        "y": f"{place[1]:.1f}",
+        "text-anchor": anchor,
+        "dominant-baseline": "middle",
+    }
+    element = SubElement(parent, "text", attributes)
+    element.text = printable(written)
+    return element

@@ -1,0 +1,1 @@
+"""Backbones compared before the search: features computed once, linear probes, halving."""

@@ -1,0 +1,50 @@
+"""`final.fine_tune_backbones` is checked before a search begins, not hours later."""
+
+import pytest
+from doubles import plan
+
+from neurosweep.errors import ExperimentError, SpaceError
+from search import dry_run
+
+TRANSFER = (
+    "families: {transfer: {weights: random, image_size: 96, backbones: [VGG16, ResNet50V2]}}\n"
+)
+
+
+def named(backbone, families=TRANSFER):
+    return plan(f"{families}final: {{fine_tune_backbones: [{backbone}]}}")
+
+
+def test_one_that_takes_part_is_fine():
+    named("VGG16").check()
+
+
+@pytest.mark.parametrize("wrong", ["ResNet50V3", "ResNet50"])
+def test_one_that_takes_no_part_is_refused_with_the_nearest(wrong):
+    with pytest.raises(SpaceError, match=f"'{wrong}'. Did you mean ResNet50V2"):
+        named(wrong).check()
+
+
+def test_without_transfer_there_is_none():
+    with pytest.raises(ExperimentError, match="transfer takes no part. Add it under families"):
+        named("VGG16", "families: {mini_resnet: {}}\n").check()
+
+
+def test_a_dry_run_refuses_one_too():
+    with pytest.raises(SpaceError, match="Did you mean VGG16"):
+        dry_run.describe(named("VGG19").experiment)
+
+
+@pytest.mark.parametrize(
+    ("final", "told"),
+    [
+        ("{}", "final        fine-tune the winner's top block in up to 4 ways; the best 5 on"),
+        (
+            "{fine_tune_trials: 1, fine_tune_backbones: [VGG16]}",
+            "final        fine-tune the winner's top block in 1 way; also VGG16; the best 5 on",
+        ),
+        ("{fine_tune: false}", "final        the best 5 on the test set, once"),
+    ],
+)
+def test_a_dry_run_tells_how_much_is_fine_tuned(final, told):
+    assert told in dry_run.describe(plan(f"{TRANSFER}final: {final}").experiment)
