@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 
-__all__ = ["EpochBatches"]
+__all__ = ["EpochBatches", "fit_epochs"]
 
 
 class Inputs(Protocol):
@@ -79,3 +79,27 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships n
         """Draw the order of the next epoch (Keras calls this once before each)."""
         self._epoch += 1
         self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
+
+
+def fit_epochs(
+    model: keras.Model,
+    batches: EpochBatches,
+    callback: keras.callbacks.Callback,
+    epochs: range,
+) -> None:
+    """Trains with Keras' own loop, in the batches' order, until the callback stops it.
+
+    Args:
+        model: Compiled.
+        batches: They draw the order themselves.
+        callback: Told of the begin and the end of each epoch and batch.
+        epochs: Numbers of the epochs, from 0.
+    """
+    model.fit(
+        batches,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
+        verbose=0,
+        shuffle=False,
+        callbacks=[callback],
+    )

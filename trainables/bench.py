@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scans import Dataset
 from trainables import metrics, traces
 from trainables.assemble import Statistics, build_measured, build_trained
-from trainables.batches import EpochBatches
+from trainables.batches import EpochBatches, fit_epochs
 from trainables.class_weights import class_weights
 from trainables.measure import Meter
 from trainables.optimizers import build_optimizer
@@ -171,14 +171,7 @@ class Bench:
                 len(self._dataset.classes),
             ),
         )
-        model.fit(
-            batches,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            verbose=0,
-            shuffle=False,
-            callbacks=[callback],
-        )
+        fit_epochs(model, batches, callback, epochs)
 
     def score(self) -> Score:
         """Measure the core as it is now on the validation part."""

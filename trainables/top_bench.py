@@ -21,7 +21,7 @@ from scans import Dataset
 from trainables import metrics
 from trainables.alive import beat
 from trainables.assemble import Statistics, scaling_layers
-from trainables.batches import EpochBatches
+from trainables.batches import EpochBatches, fit_epochs
 from trainables.bench import MakeOptimizer, Score, compiled
 from trainables.features.extraction import Extraction
 from trainables.features.key import PLAIN, FeatureKey, files_hash
@@ -208,14 +208,7 @@ class TopBench:
             weights=self._weights,
             inputs=self._rows,
         )
-        model.fit(
-            batches,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            verbose=0,
-            shuffle=False,
-            callbacks=[callback],
-        )
+        fit_epochs(model, batches, callback, epochs)
 
     def score(self) -> Score:
         """Measures the network as it is now on the validation part."""

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from ray.exceptions import RayError
 
@@ -22,19 +21,10 @@ from search.stages.context import Run, StageWorkers
 from search.stages.evaluate import finalists
 from search.stages.fine_tune import read_recipe
 from search.stages.fold_scores import FoldScores
+from search.stages.pool import Worker
 from trainables import Recipe
 
-__all__ = ["Worker", "cross_validate"]
-
-
-class Worker(Protocol):
-    """What a round is trained on; `StageWorkers` is one."""
-
-    def ready(self, seconds: float) -> bool:
-        """Waits for a place."""
-
-    def run(self, task: str, payload: dict[str, Any], *, seconds: float | None = None) -> Any:
-        """Runs a task of `search.workers.tasks`."""
+__all__ = ["cross_validate"]
 
 
 Hire = Callable[[Run], AbstractContextManager[Worker]]
