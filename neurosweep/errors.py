@@ -21,6 +21,7 @@
     ├── CodeMismatchError            a worker runs another version of this program than the driver
     ├── RepeatedFailureError         trial after trial failed in the same way; exit code 3 if none
     │                                completed before, else 1
+    ├── ClusterError                 a cluster's head does not answer, or a search failed on it
     ├── StoreError                   an object store does not answer; the run can be resumed
     │   └── LeaseLostError           another driver took the run over there; this one stops
     └── NoTrialSucceededError        exit code 3: the search ended without one completed trial
@@ -29,6 +30,7 @@ A message states the rule, what was received, and what to do next.
 """
 
 __all__ = [
+    "ClusterError",
     "CodeMismatchError",
     "CrashedError",
     "DataError",
@@ -133,6 +135,15 @@ class WorkerLostError(TrialError):
 
 class CodeMismatchError(NeurosweepError):
     """A worker runs another version of this program than the driver."""
+
+
+class ClusterError(NeurosweepError):
+    """A cluster's head does not answer, or what it was asked for failed there."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        """Takes the message, and the exit code of what failed."""
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class RepeatedFailureError(NeurosweepError):

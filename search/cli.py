@@ -28,6 +28,7 @@ from search.commands import (
     spaces,
     status,
     stop,
+    submit,
     weights,
 )
 
@@ -40,6 +41,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "search": search,
     "status": status,
     "stop": stop,
+    "submit": submit,
     "runs": runs,
     "leaderboard": leaderboard,
     "report": report,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from search.conduct import Request
     from search.experiment import Experiment
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "add_settings", "overrides", "run"]
 
 SUMMARY = "search, fine-tune the winner, rank and report"
 
@@ -32,20 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXPERIMENT.yaml",
         help="what to search; without it, the embedded demo",
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
     parser.add_argument(
         "--output",
         type=parse_output,
         metavar="RUN",
         help="the run directory to make, or s3://BUCKET/RUN to mirror it there (gs:// too)",
     )
+    add_settings(parser)
+    parser.add_argument("--address", metavar="auto", help="a running Ray cluster to use")
+    parser.add_argument("--resume", action="store_true", help="go on with a run")
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, run nothing")
+    parser.add_argument("--quiet", action="store_true", help="print the result only")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that stand for a value of the experiment."""
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
     parser.add_argument("--trials", type=int, metavar="N", help="trials with a final state")
     parser.add_argument(
         "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
     )
     parser.add_argument("--gpu-hours", type=float, metavar="H", help="GPU hours of the whole run")
     parser.add_argument("--workers", type=int, metavar="N", help="trials at once")
-    parser.add_argument("--address", metavar="auto", help="a running Ray cluster to use")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of sampler, split and trials")
     parser.add_argument(
         "--warm-start",
@@ -54,9 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="earlier runs over the same space, whose trials the search learns from",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a run")
-    parser.add_argument("--dry-run", action="store_true", help="say what would run, run nothing")
-    parser.add_argument("--quiet", action="store_true", help="print the result only")
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -106,7 +111,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
     from search.experiment_file import load_experiment, resume_experiment
 
     if not options.resume:
-        return load_experiment(options.experiment, _overrides(options))
+        return load_experiment(options.experiment, overrides(options))
     if options.experiment is not None:
         raise ExperimentError(
             "--resume goes on with the experiment that the run began with; leave out "
@@ -117,11 +122,11 @@ def _experiment(options: argparse.Namespace) -> Experiment:
     from search.runs.run_directory import newest_run
 
     path = options.output or newest_run(Path.cwd() / "runs")
-    return resume_experiment(resumed_experiment(path), _overrides(options))
+    return resume_experiment(resumed_experiment(path), overrides(options))
 
 
-def _overrides(options: argparse.Namespace) -> list[str]:
-    """The options that stand for a value of the experiment, as --set would say them."""
+def overrides(options: argparse.Namespace) -> list[str]:
+    """Returns the options that stand for a value of the experiment, as --set would say them."""
     named: dict[str, Any] = {
         "data.path": None if options.data is None else json.dumps(str(options.data.absolute())),
         "search.trials": options.trials,

@@ -7,10 +7,10 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import UserError
-from search.runs.output import local_run
+from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,13 @@ _WIDTH_OF_A_FILE = 200  # signs a line may have where no terminal limits it
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=local_run, metavar="RUN", help="the run directory")
+    parser.add_argument(
+        "run",
+        type=run_or_cluster,
+        metavar="RUN|CLUSTER.yaml",
+        help="the run directory, or the file of a cluster that a search was submitted to",
+    )
+    add_choice(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument(
         "--watch",
@@ -44,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     from search.following.run_status import read_status
 
     console = Console()
+    if isinstance(options.run, ClusterFile):
+        return _of_cluster(options, console)
     if options.watch is not None:
         return _watch(options, console)
     status = read_status(options.run)
@@ -56,6 +64,29 @@ def run(options: argparse.Namespace) -> int:
         console = Console(width=_WIDTH_OF_A_FILE)
     console.print(draw_status(status, width=console.width), soft_wrap=not console.is_terminal)
     return 0
+
+
+def _of_cluster(options: argparse.Namespace, console: Console) -> int:
+    """How the newest search on a cluster stands: live in a terminal, else once."""
+    from search.submission.head import Head
+
+    head, width = Head(options.run.path), console.width if console.is_terminal else _WIDTH_OF_A_FILE
+    told = head.ask("status", output=options.output or "", width=width)
+    if options.format == "json":
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    elif console.is_terminal and told.get("status", {}).get("state") == "running":
+        return head.show(["status", told["run"], "--watch", f"{options.watch or 2.0:g}"])
+    else:
+        print(_as_text(told))
+    return 0
+
+
+def _as_text(told: dict[str, Any]) -> str:
+    """A job and its run; of a job that came to no run, its last words."""
+    first = f"{told['job']} on the cluster: {told['state'].lower()}, output {told['output']}"
+    if "text" in told:
+        return f"{first}\n{told['text'].rstrip()}"
+    return "\n".join(part for part in (first, told["message"], told["last_lines"]) if part)
 
 
 def _watch(options: argparse.Namespace, console: Console) -> int:

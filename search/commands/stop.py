@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurosweep.errors import NeurosweepError, RunDirectoryError
-from search.runs.output import local_run
+from neurosweep.errors import NeurosweepError, RunDirectoryError, UserError
+from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
 
 if TYPE_CHECKING:
     from search.following.run_status import RunStatus
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "ask_to_stop", "run"]
 
 SUMMARY = "end a search in order, as at the end of its budget"
 
@@ -24,7 +24,13 @@ _BETWEEN_LOOKS = 0.5  # seconds
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=local_run, metavar="RUN", help="the run directory")
+    parser.add_argument(
+        "run",
+        type=run_or_cluster,
+        metavar="RUN|CLUSTER.yaml",
+        help="the run directory, or the file of a cluster that a search was submitted to",
+    )
+    add_choice(parser)
     parser.add_argument(
         "--wait",
         metavar="10m",
@@ -35,20 +41,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Asks the driver to stop, says what will happen, and waits for it if told to."""
+    if isinstance(options.run, ClusterFile):
+        return _stop_there(options)
+    limit = None if options.wait is None else _limit(options.wait)
+    print(ask_to_stop(options.run), flush=True)
+    if limit is None:
+        print(f"follow it with `neurosweep status {options.run} --watch`")
+    else:
+        _wait(options.run, limit)
+    return 0
+
+
+def ask_to_stop(path: Path) -> str:
+    """Asks the driver of a run to end its search; returns what will happen.
+
+    Raises:
+        RunDirectoryError: It is no run, or nothing runs there.
+    """
     from search.following.run_status import read_status
 
-    limit = None if options.wait is None else _limit(options.wait)
-    status = read_status(options.run)
+    status = read_status(path)
     if not status.running:
         raise RunDirectoryError(
             f"a search is stopped while it runs; that in {status.path} does not (its state: "
             f"{status.state}), and nothing was changed"
         )
-    print(_ask(status), flush=True)
-    if limit is None:
-        print(f"follow it with `neurosweep status {status.path} --watch`")
-    else:
-        _wait(status.path, limit)
+    return _ask(status)
+
+
+def _stop_there(options: argparse.Namespace) -> int:
+    """Asks the head of a cluster to; its answer comes at once."""
+    from search.submission.head import Head
+
+    if options.wait is not None:
+        raise UserError(
+            "--wait waits for a run on this machine; a cluster's search goes on without it: leave "
+            f"it out, and look with `neurosweep status {options.run}`"
+        )
+    print(Head(options.run.path).ask("stop", output=options.output or "")["text"])
+    print(f"follow it with `neurosweep status {options.run}`")
     return 0
 
 
@@ -83,7 +114,6 @@ def _wait(path: Path, limit: float) -> None:
 
 
 def _limit(text: str) -> float:
-    from neurosweep.errors import UserError
     from search.experiment import seconds_of
 
     try:

@@ -1,0 +1,1 @@
+"""Runs on a cluster, seen from a laptop: handed over, looked at, fetched."""
