@@ -152,13 +152,34 @@ def build_plain(hp: Any, size: int, classes: int, steps: int) -> Any:
         outputs = keras.layers.Dense(hp.get(f"transfer/width_{step}"))(outputs)
         outputs = keras.layers.Activation(hp.get("transfer/activation"))(outputs)
     model = keras.Model(images, keras.layers.Dense(classes, activation="softmax")(outputs))
-    training = TrainingSettings.read(hp.values)
+    training = TrainingSettings.read({name.split("#")[0]: hp.values[name] for name in hp.values})
     model.compile(
         optimizer=build_optimizer(training, steps=steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
         metrics=["accuracy"],
     )
     return model
+
+
+def without_twins(space: Any) -> Any:
+    """The same space with a name of its own for each hyperparameter, NAME#2 for a second one.
+
+    KerasTuner 1.4.8 forgets the value of a hyperparameter whose name stands under another
+    condition as well.
+    """
+    import keras_tuner
+
+    told = space.get_config()
+    seen: dict[str, int] = {}
+    for entry in told["space"]:
+        name = entry["config"]["name"]
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            entry["config"]["name"] = f"{name}#{seen[name]}"
+    told["values"] = {}
+    renamed = keras_tuner.HyperParameters.from_config(told)
+    renamed.ensure_active_values()  # KerasTuner builds a model before it draws any
+    return renamed
 
 
 def search_with_keras_tuner(setting: Setting) -> dict[str, float]:
@@ -202,7 +223,7 @@ def search_with_keras_tuner(setting: Setting) -> dict[str, float]:
         objective="val_accuracy",
         max_trials=setting.trials,
         executions_per_trial=1,
-        hyperparameters=space,
+        hyperparameters=without_twins(space),
         tune_new_entries=False,
         seed=1,
         directory=str(folder / "keras-tuner"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import UserError
 from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.submission.last_words import last_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,11 +83,10 @@ def _of_cluster(options: argparse.Namespace, console: Console) -> int:
 
 
 def _as_text(told: dict[str, Any]) -> str:
-    """A job and its run; of a job that came to no run, its last words."""
+    """A job, how its run stands, and the last words of a job that failed."""
     first = f"{told['job']} on the cluster: {told['state'].lower()}, output {told['output']}"
-    if "text" in told:
-        return f"{first}\n{told['text'].rstrip()}"
-    return "\n".join(part for part in (first, told["message"], told["last_lines"]) if part)
+    parts = [first, told.get("text", "").rstrip(), last_words(told)]
+    return "\n".join(part for part in parts if part)
 
 
 def _watch(options: argparse.Namespace, console: Console) -> int:

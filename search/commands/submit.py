@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurosweep.errors import ClusterError, ExperimentError
 from search.commands.search import add_settings, overrides
 from search.runs.output import parse_output
+from search.submission.last_words import last_words
 
 if TYPE_CHECKING:
     from search.submission.head import Head
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     job, told = _job(options, head := Head(options.cluster))
     answer = head.ask("submit", job=job.to_dict())
     if answer["state"] in ("FAILED", "STOPPED"):
-        raise ClusterError(_failure(answer), exit_code=answer["exit_code"] or 1)
+        raise ClusterError(last_words(answer), exit_code=answer["exit_code"] or 1)
     if options.format == "json":
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
@@ -97,19 +98,6 @@ def _changed(options: argparse.Namespace, head: Head) -> tuple[tuple[str, ...], 
         options = argparse.Namespace(**{**vars(options), "data": data})
     words = [word for change in overrides(options) for word in ("--set", change)]
     return tuple(words), told
-
-
-def _failure(answer: dict[str, Any]) -> str:
-    """What the driver said last, which is its message if it was a user's mistake."""
-    lines = answer["last_lines"].splitlines()
-    ours = [number for number, line in enumerate(lines) if line.startswith("neurosweep: ")]
-    if ours:
-        return "\n".join(lines[ours[-1] :]).removeprefix("neurosweep: ")
-    said = "\n  ".join(lines)
-    return (
-        f"the search ended on the cluster before it was under way ({answer['message']}). Its last "
-        f"words:\n  {said}"
-    )
 
 
 def _print_told(cluster: Path, answer: dict[str, Any], told: list[str]) -> None:

@@ -119,6 +119,8 @@ class Hosts:
         _run("ip", "-n", space, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
         for device in ("eth0", "lo"):
             _run("ip", "-n", space, "link", "set", device, "up")
+        # Ray takes for its own the address from which a packet would leave the network.
+        _run("ip", "-n", space, "route", "add", "default", "via", self.router)
 
     def _boot(self, number: int) -> None:
         disk = self._disk(number)
