@@ -18,6 +18,7 @@ from neurosweep.errors import NeurosweepError
 from search.commands import (
     audit,
     cache,
+    cluster,
     data,
     leaderboard,
     predict,
@@ -50,6 +51,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "audit": audit,
     "cache": cache,
     "weights": weights,
+    "cluster": cluster,
 }
 
 
