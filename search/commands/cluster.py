@@ -98,7 +98,13 @@ def _table(found: dict[Path, list[Finding]]) -> str:
 
 def _standing(findings: list[Finding]) -> str:
     errors, warnings = _count(findings, "error"), _count(findings, "warning")
-    return f"{errors} errors, {warnings} warnings" if findings else "nothing is wrong"
+    if not findings:
+        return "nothing is wrong"
+    return f"{_so_many(errors, 'error')}, {_so_many(warnings, 'warning')}"
+
+
+def _so_many(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _count(findings: list[Finding], level: str) -> int:
