@@ -43,13 +43,6 @@ def _dashboard(start: Start) -> Iterator[Finding]:
         yield error(
             "dashboard", f"it answers on {host or 'every address'}", f"start it with {_ONLY_HERE}"
         )
-    client = start.flags.get("ray-client-server-port")
-    if client:
-        yield warning(
-            "dashboard",
-            f"Ray's client server answers on every address, port {client}",
-            "leave --ray-client-server-port out: jobs come through the job server",
-        )
 
 
 def _ports(permissions: Any) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,19 +34,30 @@ def starts(commands: Iterable[str]) -> list[Start]:
 
 def _in_one(command: str) -> list[Start]:
     exported: dict[str, str] = {}
-    found = []
+    found: list[Start] = []
     for words in _simple_commands(command):
         assigned, rest = _assignments(words)
-        if not rest or rest[0] == "export":
-            exported |= _assignments(rest[1:])[0] if rest else assigned
-            continue
-        at = _ray_start(rest)
-        if at is not None:
+        if not rest:  # not exported: programs do not see it, unless it was exported before
+            exported |= {name: value for name, value in assigned.items() if name in exported}
+        elif rest[0] == "export":
+            exported |= _assignments(rest[1:])[0]
+        elif (at := _ray_start(rest)) is not None:
             # `env A=1 ray start` and `sudo A=1 ray start` assign after their own name.
-            between = [word for word in rest[:at] if "=" in word]
-            environment = {**exported, **assigned, **_assignments(between)[0]}
+            between = _assignments([word for word in rest[:at] if "=" in word])[0]
+            environment = {**exported, **assigned, **between}
             found.append(Start(text=command, flags=_flags(rest[at + 2 :]), environment=environment))
+        else:
+            found += [_below({**exported, **assigned}, start) for start in _quoted(rest)]
     return found
+
+
+def _quoted(words: list[str]) -> list[Start]:
+    """What a shell of its own starts, as in `bash -c 'ray start'`."""
+    return [start for word in words if "ray start" in word for start in _in_one(word)]
+
+
+def _below(environment: dict[str, str], start: Start) -> Start:
+    return dataclasses.replace(start, environment={**environment, **start.environment})
 
 
 def _simple_commands(command: str) -> list[list[str]]:

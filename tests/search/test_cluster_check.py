@@ -93,10 +93,6 @@ BROKEN = {
     "an address of its own": ("dashboard", in_start("head", "=127.0.0.1", " 10.0.0.1")),
     "Ray's default dashboard": ("dashboard", in_start("head", "=127.0.0.1", "=")),
     "an open port": ("dashboard", lambda d: d["provider"].update(security_group=OPEN)),
-    "a client server": (
-        "dashboard",
-        in_start("head", "--head", "--head --ray-client-server-port=10001"),
-    ),
     "no mode on the head": (
         "authentication",
         in_start("head", "RAY_AUTH_MODE=token", "RAY_AUTH_MODE=disabled"),
@@ -163,8 +159,8 @@ FINE = {
     "our own image": lambda d: d["docker"].update(
         image="r.example.org:5000/neurosweep:2.60.0-py3.11.7"
     ),
-    "assigned for one command": in_start(
-        "worker", "export RAY_AUTH_MODE=token", "RAY_AUTH_MODE=token"
+    "assigned for one command": lambda d: d.update(
+        worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP:6379"]
     ),
     "no dashboard host, which is Ray's localhost": in_start(
         "head", "--dashboard-host=127.0.0.1", ""
