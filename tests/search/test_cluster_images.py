@@ -110,23 +110,27 @@ def test_on_kubernetes_the_image_has_what_the_job_calls():
 def node(tmp_path):
     """A node with an empty home folder, whose Python only writes down what it was to install."""
     checkout, programs = tmp_path / "neurosweep", tmp_path / "bin"
-    for folder in (checkout / "clusters", programs, tmp_path / "prefix"):
+    for folder in (checkout / "clusters", programs):
         folder.mkdir(parents=True)
     (checkout / "clusters" / "install.sh").write_text(INSTALL.read_text())
     for name in ("pyproject.toml", "constraints.txt"):
         (checkout / name).write_text((ROOT / name).read_text())
-    python = programs / "python3"
-    python.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in\n'
-        "  -V) echo Python 3.11.7 ;;\n"
-        f"  *sys.prefix*) echo {tmp_path}/prefix ;;\n"
-        f"  *sys.executable*) echo {programs}/python3 ;;\n"
-        f'  *) echo "$*" >>{tmp_path}/installed; [ ! -e {tmp_path}/no_network ] ;;\n'
-        "esac\n"
-    )
-    python.chmod(0o755)
+    for name in ("python3", "python3.11"):
+        (programs / name).write_text(PYTHON.format(node=tmp_path))
+        (programs / name).chmod(0o755)
     return tmp_path
+
+
+PYTHON = """#!/bin/sh
+case "$*" in
+  -V) echo Python 3.11.7 ;;
+  *ensurepip* | *"pip --version") ;;
+  "-m venv"*) for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
+  *sys.prefix*) dirname "$(dirname "$0")" ;;
+  *sys.executable*) echo "$0" ;;
+  *) echo "$*" >>{node}/installed; [ ! -e {node}/no_network ] ;;
+esac
+"""
 
 
 def install(node, *words):
@@ -185,15 +189,21 @@ def test_a_profile_that_hides_another_is_the_one_that_is_extended(node):
     assert not (node / ".profile").exists()
 
 
-def test_an_environment_of_its_own_is_made_where_asked(node):
-    environment = {"PATH": os.environ["PATH"], "HOME": str(node), "PIP_NO_INDEX": "1"}
-    (node / "neurosweep" / "pyproject.toml").write_text("[project]\n")
-    script = str(node / "neurosweep" / "clusters" / "install.sh")
-    words = ["bash", script, "--venv", str(node / "environment"), ""]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True)
-    assert done.returncode != 0  # nothing can be installed from there
-    assert (node / "environment" / "bin" / "pip").exists()
-    assert not (node / "environment" / "neurosweep-installed").exists()
+def test_an_environment_of_its_own_is_made_once_where_asked(node):
+    for _ in range(2):
+        assert install(node, "--venv", f"{node}/environment", "").returncode == 0
+    assert len(installed(node)) == 1
+    assert len(list((node / "environment" / "neurosweep-installed").iterdir())) == 1
+    assert f'export PATH="{node}/environment/bin:' in (node / ".neurosweep.sh").read_text()
+
+
+def test_a_node_without_a_suitable_python_is_told_what_to_install(node):
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        (node / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (node / "bin" / name).chmod(0o755)
+    done = install(node, "--venv", f"{node}/environment")
+    assert done.returncode == 1
+    assert "needs Python 3.11 to 3.13 that can make environments" in done.stderr
 
 
 def test_the_roles_for_aws_are_those_that_the_cluster_file_names():
