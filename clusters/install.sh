@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the checkout that this file is in on a node, with the exact versions of constraints.txt.
-# The setup commands of the cluster files call it; a node on which exactly this was installed before
-# is done at once.
+# `pip install`, once: a node on which exactly this was installed before is done at once. The setup
+# commands of the cluster files call it.
 #
-#   install.sh [--venv DIR] [EXTRAS [PACKAGE…]]     EXTRAS: such as gpu; '' for none
+#   install.sh [--venv DIR] -c ~/neurosweep/constraints.txt -e ~/neurosweep'[gpu]' [PACKAGE…]
 #
-# Without --venv it installs into the Python that is first on the path, which a container has for
-# itself. Code is installed in place: what file_mounts brings later needs no second installation.
+# What follows --venv DIR is pip's. Without --venv it installs into the Python that is first on the
+# path, which a container has for itself. With -e code is used where it lies: what file_mounts brings
+# later needs no second installation.
 set -euo pipefail
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -34,15 +34,12 @@ if [ "${1:-}" = --venv ]; then
   fi
   python=$venv/bin/python
 fi
-extras=${1:-}
-[ $# -eq 0 ] || shift
 
 # The mark is named after all that decides what is installed, and lies beside what it marks.
-wanted=$({ "$python" -V; echo "$extras $*"; cat "$checkout/pyproject.toml" "$checkout/constraints.txt"; } | sha256sum | cut -d' ' -f1)
+wanted=$({ "$python" -V; echo "$*"; cat "$checkout/pyproject.toml" "$checkout/constraints.txt"; } | sha256sum | cut -d' ' -f1)
 marks=$("$python" -c 'import sys; print(sys.prefix)')/neurosweep-installed
 if [ ! -e "$marks/$wanted" ]; then
-  "$python" -m pip install --quiet --disable-pip-version-check \
-    -c "$checkout/constraints.txt" -e "$checkout${extras:+[$extras]}" "$@"
+  "$python" -m pip install --quiet --disable-pip-version-check "$@"
   mkdir -p "$marks"
   touch "$marks/$wanted"
 fi
