@@ -18,6 +18,7 @@ from neurosweep.errors import NeurosweepError
 from search.commands import (
     audit,
     cache,
+    cluster,
     data,
     leaderboard,
     predict,
@@ -52,6 +53,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "audit": audit,
     "cache": cache,
     "weights": weights,
+    "cluster": cluster,
 }
 
 

@@ -52,10 +52,11 @@ def test_every_dependency_has_a_reason_beside_it():
         assert "#" in line, f"{requirement.name} has no reason"
 
 
-def test_the_cluster_file_passes_rays_own_validation():
+@pytest.mark.parametrize("name", ["cluster.yaml", "clusters/gcp.yaml", "clusters/onprem.yaml"])
+def test_the_cluster_files_pass_rays_own_validation(name):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    cluster = yaml.safe_load((ROOT / name).read_text())
     validate_config(prepare_config(cluster))
 
 
@@ -63,8 +64,14 @@ def test_the_cluster_has_a_head_without_gpu_or_trials_and_gpu_workers_that_can_g
     cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
     kinds = cluster["available_node_types"]
     head = kinds.pop(cluster["head_node_type"])
-    assert head["resources"] == {"CPU": 0}
-    assert kinds
+    assert head["resources"] == {"CPU": 0, "GPU": 0}
+    assert len({kind["node_config"]["InstanceType"] for kind in kinds.values()}) >= 2
+    spot = {name for name, kind in kinds.items() if "InstanceMarketOptions" in kind["node_config"]}
+    assert spot
+    assert spot != set(kinds)
+    assert min(kinds[name]["priority"] for name in spot) > max(
+        kind["priority"] for name, kind in kinds.items() if name not in spot
+    )
     for kind in kinds.values():
         assert kind["resources"]["GPU"] >= 1
         assert kind["min_workers"] == 0
@@ -72,7 +79,7 @@ def test_the_cluster_has_a_head_without_gpu_or_trials_and_gpu_workers_that_can_g
     assert "--dashboard-host=127.0.0.1" in start
     assert "RAY_USAGE_STATS_ENABLED=0" in start
     assert "RAY_AUTH_MODE=token" in start
-    assert cluster["docker"]["head_image"].startswith(f"rayproject/ray:{pinned()['ray']}-py311")
+    assert cluster["docker"]["image"].startswith(f"rayproject/ray:{pinned()['ray']}-py311")
 
 
 def test_python_versions_are_those_with_tensorflow_wheels():

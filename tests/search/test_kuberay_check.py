@@ -1,0 +1,169 @@
+"""Each rule for files of KubeRay finds the file that breaks it, and nothing else is found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cluster_samples import TRIAL, found, kuberay, rules
+
+from search.cluster_files.findings import Finding
+from search.cluster_files.fitting import Trial
+
+
+def broken(
+    change: Callable[[dict[str, Any]], object],
+    folder: Any,
+    *more: dict[str, Any],
+    trial: Trial = TRIAL,
+) -> list[Finding]:
+    claim, job = kuberay()
+    change(job)
+    return found(folder, claim, job, *more, trial=trial)
+
+
+def cluster(job: dict[str, Any]) -> dict[str, Any]:
+    return job["spec"]["rayClusterSpec"]
+
+
+def head(job: dict[str, Any]) -> dict[str, Any]:
+    return cluster(job)["headGroupSpec"]
+
+
+def workers(job: dict[str, Any]) -> dict[str, Any]:
+    return cluster(job)["workerGroupSpecs"][0]
+
+
+def container(group: dict[str, Any]) -> dict[str, Any]:
+    return group["template"]["spec"]["containers"][0]
+
+
+def by_environment(job: dict[str, Any], **token: Any) -> None:
+    """The token as KubeRay before 1.5 took it."""
+    cluster(job).pop("authOptions")
+    for group in (head(job), workers(job)):
+        mode = {"name": "RAY_AUTH_MODE", "value": "token"}
+        container(group)["env"] += [mode, {"name": "RAY_AUTH_TOKEN", **token}]
+
+
+BROKEN = {
+    "no deadline": ("deadline", lambda j: j["spec"].pop("activeDeadlineSeconds")),
+    "a deadline that is none": ("deadline", lambda j: j["spec"].update(activeDeadlineSeconds=0)),
+    "a cluster that stays": (
+        "clean-up",
+        lambda j: j["spec"].update(shutdownAfterJobFinishes=False),
+    ),
+    "a cluster that stays long": (
+        "clean-up",
+        lambda j: j["spec"].update(ttlSecondsAfterFinished=1_000_000),
+    ),
+    "no token": ("authentication", lambda j: cluster(j).pop("authOptions")),
+    "a disabled token": (
+        "authentication",
+        lambda j: cluster(j)["authOptions"].update(mode="disabled"),
+    ),
+    "a token in the file": ("authentication", lambda j: by_environment(j, value="abcdef")),
+    "another rayVersion": ("image", lambda j: cluster(j).update(rayVersion="2.59.0")),
+    "another image": (
+        "image",
+        lambda j: container(head(j)).update(image="rayproject/ray:2.59.0-py311"),
+    ),
+    "the latest image": (
+        "image",
+        lambda j: container(workers(j)).update(image="a/neurosweep:latest"),
+    ),
+    "CPUs of the head": ("head", lambda j: head(j)["rayStartParams"].pop("num-cpus")),
+    "a GPU of the head": (
+        "head",
+        lambda j: container(head(j))["resources"]["limits"].update({"nvidia.com/gpu": 1}),
+    ),
+    "too small workers": (
+        "resources",
+        lambda j: container(workers(j))["resources"]["limits"].update(cpu="3500m"),
+    ),
+    "no workers": ("resources", lambda j: cluster(j).update(workerGroupSpecs=[])),
+    "nobody adds workers": (
+        "resources",
+        lambda j: cluster(j).update(enableInTreeAutoscaling=False),
+    ),
+    "workers that wait": ("min-workers", lambda j: workers(j).update(minReplicas=1)),
+    "no limit": ("min-workers", lambda j: workers(j).pop("maxReplicas")),
+    "a long idle time": (
+        "idle-timeout",
+        lambda j: cluster(j)["autoscalerOptions"].update(idleTimeoutSeconds=36_000),
+    ),
+    "a load balancer": ("dashboard", lambda j: head(j).update(serviceType="LoadBalancer")),
+    "a node's port": (
+        "dashboard",
+        lambda j: head(j).update(headService={"spec": {"type": "NodePort"}}),
+    ),
+    "an ingress": ("dashboard", lambda j: head(j).update(enableIngress=True)),
+    "usage statistics": ("usage-statistics", lambda j: container(head(j)).update(env=[])),
+    "runs on the head's disk": (
+        "runs",
+        lambda j: head(j)["template"]["spec"].update(volumes=[{"name": "shared", "emptyDir": {}}]),
+    ),
+    "no head": ("kind", lambda j: cluster(j).pop("headGroupSpec")),
+    "a service": ("kind", lambda j: j.update(kind="RayService")),
+    "a placeholder": ("placeholder", lambda j: j["spec"].update(entrypoint="FILL_IN_COMMAND")),
+}
+
+
+@pytest.mark.parametrize(("rule", "change"), BROKEN.values(), ids=BROKEN)
+def test_a_rule_finds_what_breaks_it_and_nothing_else_is_found(rule, change, tmp_path):
+    assert rules(broken(change, tmp_path)) == {rule}
+
+
+FINE = {
+    "nothing changed": dict,
+    "a bucket instead of a volume": lambda j: (
+        head(j)["template"]["spec"].update(volumes=[]),
+        j["spec"].update(entrypoint="neurosweep search --output s3://bucket/run"),
+    ),
+    "the token by environment": lambda j: by_environment(
+        j, valueFrom={"secretKeyRef": {"name": "t"}}
+    ),
+    "a token that KubeRay makes": lambda j: cluster(j).update(authOptions={"mode": "token"}),
+    "Ray's own parameters say it": lambda j: (
+        workers(j).update(rayStartParams={"num-cpus": "4", "num-gpus": "1"}),
+        container(workers(j)).pop("resources"),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", FINE.values(), ids=FINE)
+def test_what_is_right_in_another_way_is_no_finding(change, tmp_path):
+    assert rules(broken(change, tmp_path)) == set()
+
+
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        (
+            {"kind": "Secret", "metadata": {"name": "t"}, "stringData": {"auth_token": "x"}},
+            "authentication",
+        ),
+        (
+            {"kind": "Service", "metadata": {"name": "s"}, "spec": {"type": "LoadBalancer"}},
+            "dashboard",
+        ),
+        ({"kind": "Ingress", "metadata": {"name": "i"}}, "dashboard"),
+    ],
+)
+def test_what_stands_beside_the_job_counts(document, rule, tmp_path):
+    assert rules(broken(dict, tmp_path, document)) == {rule}
+
+
+def test_a_cluster_without_a_job_does_not_end_by_itself(tmp_path):
+    _, job = kuberay()
+    lone = {"apiVersion": "ray.io/v1", "kind": "RayCluster", "spec": cluster(job)}
+    findings = found(tmp_path, lone)
+    assert [(one.level, one.rule) for one in findings] == [("warning", "deadline")]
+
+
+def test_trials_without_gpus_fit_workers_without(tmp_path):
+    def no_gpus(job: dict[str, Any]) -> None:
+        for limits in container(workers(job))["resources"].values():
+            limits.pop("nvidia.com/gpu")
+
+    assert rules(broken(no_gpus, tmp_path, trial=Trial(cpus=1, gpus="auto", source="t"))) == set()
+    assert rules(broken(no_gpus, tmp_path)) == {"resources"}
