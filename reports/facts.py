@@ -57,7 +57,7 @@ def hours(section: HoursSection | None) -> tuple[Fact, ...]:
         return ()
     total = section.total
     of_gpus = f"{total.gpu_hours} GPU-hours; " if section.has_gpus else ""
-    lost = section.losses.workers
+    lost = section.workers_lost
     told = f"{of_gpus}{lost:,} worker{'' if lost == 1 else 's'} lost on the way"
     facts = [Fact("Worker-hours", total.worker_hours, told)]
     if section.has_cost:

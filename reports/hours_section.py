@@ -44,7 +44,7 @@ class HoursSection:
         has_cost: Whether anything has a price.
         currency: What costs are in; empty where it was not said.
         sentences: How to read them, what was lost first.
-        losses: What was lost with workers.
+        workers_lost: By trials and by the stages around them.
         lost: The trials that lost a worker, those that lost the most first.
     """
 
@@ -53,7 +53,7 @@ class HoursSection:
     has_cost: bool
     currency: str
     sentences: tuple[str, ...]
-    losses: Losses
+    workers_lost: int
     lost: tuple[LeaderboardRow, ...]
 
     @property
@@ -98,7 +98,7 @@ def hours_section(run: Run, rows: Sequence[LeaderboardRow]) -> HoursSection | No
         has_cost=total.known_cost is not None,
         currency=currency(run.info),
         sentences=tuple(_sentences(total, lost)),
-        losses=lost,
+        workers_lost=lost.workers + int(total.lost_workers),
         lost=tuple(sorted((r for r in rows if r.lost_workers), key=_most_first)),
     )
 
@@ -118,7 +118,7 @@ def _most_first(row: LeaderboardRow) -> tuple[int, str]:
 
 
 def _sentences(total: StageSpending, lost: Losses) -> list[str]:
-    told = [_lost(lost)]
+    told = [" ".join(filter(None, [_lost(lost), _replaced(int(total.lost_workers))]))]
     if total.known_cost is not None:
         told.append(_COST_MEANING)
     if total.priced and total.unpriced_seconds > 0:
@@ -128,6 +128,14 @@ def _sentences(total: StageSpending, lost: Losses) -> list[str]:
             "resources.price_per_hour, or was not known. Their cost is missing in the sums."
         )
     return told
+
+
+def _replaced(workers: int) -> str:
+    """What is said of workers that the stages around the search lost."""
+    if not workers:
+        return ""
+    many = "1 worker" if workers == 1 else f"{workers:,} workers"
+    return f"The stages around the search lost {many}, and did over again what was under way there."
 
 
 def _lost(lost: Losses) -> str:

@@ -33,7 +33,7 @@ STAGES = {
 """What workers are held for, by the names in run.yaml, in the order of a run."""
 
 _OF_RECORDS = {Stage.SCREEN: "screen", Stage.SEARCH: "search"}
-_FIGURES = ("seconds", "cost", "unpriced_seconds")
+_FIGURES = ("seconds", "cost", "unpriced_seconds", "lost_workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class StageSpending:
         seconds: For how long they were held, all of them together.
         cost: Of those seconds that have a price.
         unpriced_seconds: Those of the seconds that have none.
+        lost_workers: Those that a stage around the search lost and replaced; trials count theirs.
         gpus: GPUs that each of them held.
         priced: Whether the experiment says what any node costs.
     """
@@ -51,6 +52,7 @@ class StageSpending:
     seconds: float = 0.0
     cost: float = 0.0
     unpriced_seconds: float = 0.0
+    lost_workers: float = 0
     gpus: float = 0.0
     priced: bool = False
 
@@ -60,6 +62,7 @@ class StageSpending:
             seconds=self.seconds + other.seconds,
             cost=self.cost + other.cost,
             unpriced_seconds=self.unpriced_seconds + other.unpriced_seconds,
+            lost_workers=self.lost_workers + other.lost_workers,
             gpus=max(self.gpus, other.gpus),
             priced=self.priced or other.priced,
         )
@@ -129,6 +132,7 @@ def stage_spending(
     for stage, said in _said(info, known).items():
         if said["seconds"] >= known.get(stage, said)["seconds"]:
             known[stage] = said
+        known[stage]["lost_workers"] = said["lost_workers"]
     return known
 
 
@@ -170,9 +174,8 @@ def _said(
     if told is None:
         others = sum(one["seconds"] for stage, one in known.items() if stage != "search")
         left = _number(info.get("held_seconds", 0.0)) - others
-        return (
-            {"search": {"seconds": left, "cost": 0.0, "unpriced_seconds": left}} if left > 0 else {}
-        )
+        none = dict.fromkeys(_FIGURES, 0.0)
+        return {"search": none | {"seconds": left, "unpriced_seconds": left}} if left > 0 else {}
     if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
         raise RunDirectoryError(_rule(told))
     return {

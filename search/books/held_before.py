@@ -44,6 +44,7 @@ def held_now(spent: Mapping[str, Spent]) -> dict[str, Any]:
                 "seconds": round(one.seconds, 3),
                 "cost": round(one.cost, 6),
                 "unpriced_seconds": round(one.unpriced, 3),
+                "lost_workers": one.lost,
             }
             for stage, one in spent.items()
         },
@@ -51,7 +52,12 @@ def held_now(spent: Mapping[str, Spent]) -> dict[str, Any]:
 
 
 def _spent(told: Mapping[str, float]) -> Spent:
-    return Spent(seconds=told["seconds"], cost=told["cost"], unpriced=told["unpriced_seconds"])
+    return Spent(
+        seconds=told["seconds"],
+        cost=told["cost"],
+        unpriced=told["unpriced_seconds"],
+        lost=int(told["lost_workers"]),
+    )
 
 
 def _rate(spent: Spent) -> float | None:

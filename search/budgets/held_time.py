@@ -108,6 +108,12 @@ class HeldTime:
                 hold.before, hold.since = hold.spent(now), now
             hold.rate, hold.placed = rate, True
 
+    def lose(self, name: str) -> None:
+        """A held worker was lost and is replaced; the time until another has its place counts."""
+        with self._lock:
+            if (hold := self._holds.get(name)) is not None:
+                hold.before += Spent(lost=1)
+
     def of(self, name: str) -> Spent | None:
         """What a worker came to that is held now; None if it is not."""
         with self._lock:

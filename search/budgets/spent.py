@@ -15,11 +15,13 @@ class Spent:
         seconds: For how long workers were held, all of them together.
         cost: Of those seconds that have a price.
         unpriced: Those of the seconds that have none.
+        lost: Workers that were lost and replaced.
     """
 
     seconds: float = 0.0
     cost: float = 0.0
     unpriced: float = 0.0
+    lost: int = 0
 
     def __add__(self, other: Spent) -> Spent:
         """Both together."""
@@ -27,6 +29,7 @@ class Spent:
             seconds=self.seconds + other.seconds,
             cost=self.cost + other.cost,
             unpriced=self.unpriced + other.unpriced,
+            lost=self.lost + other.lost,
         )
 
     def __sub__(self, earlier: Spent) -> Spent:
@@ -35,6 +38,7 @@ class Spent:
             seconds=self.seconds - earlier.seconds,
             cost=self.cost - earlier.cost,
             unpriced=self.unpriced - earlier.unpriced,
+            lost=self.lost - earlier.lost,
         )
 
     @property

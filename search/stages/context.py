@@ -25,7 +25,7 @@ from neurosweep.errors import (
 from reports import TrialRecord
 from reports.ranking import Ranking
 from search.books.assignment import Plan
-from search.books.trial_records import CountMissed
+from search.books.trial_records import CountMissed, first_line
 from search.budgets.budget import Budget
 from search.display import Display
 from search.runs.run_directory import RunDirectory
@@ -132,9 +132,14 @@ class Run:
                 self.limits,
                 depot=self.depot,
                 placed=placing(self.budget, name, self.display),
+                lost=lambda why: self._note_loss(name, why),
             ) as worker,
         ):
             yield worker
+
+    def _note_loss(self, name: str, why: str) -> None:
+        self.budget.held.lose(name)
+        self.display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
 
     def count_missed(self) -> CountMissed | None:
         """Counts missed positives in validation probabilities; None without a negative class.
@@ -193,6 +198,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         depot: RemoteDepot | None = None,
         tasks: str = TASKS,
         placed: Callable[[Any], None] | None = None,
+        lost: Callable[[str], None] | None = None,
     ) -> None:
         """Asks Ray for a worker with the resources of one trial.
 
@@ -203,6 +209,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             depot: Where it fetches features and weights from; None where it fetches nothing.
             tasks: The module of the tasks.
             placed: Told the actor each time that one was seen at its place.
+            lost: Told why, each time that one was lost and is replaced.
         """
         self._settings = WorkerSettings(
             source=None,
@@ -215,6 +222,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         )
         self._replaced = False
         self._placed = placed or (lambda _: None)
+        self._lost = lost or (lambda _: None)
         self._is_placed = False
         self._hire()
 
@@ -310,6 +318,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             ray.kill(self._actor)
         self._hire()
         self._replaced = True
+        self._lost(message)
         return "failed", {"kind": WorkerLostError.__name__, "message": message}
 
     def _hire(self) -> None:

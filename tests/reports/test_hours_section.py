@@ -49,6 +49,15 @@ def test_lost_workers_are_a_line_and_a_table(run: Run):
     assert [row.trial_id for row in section.lost] == ["0006", "0008"]
 
 
+def test_workers_that_other_stages_lost_are_told_beside_them(fake: FakeRun, write: Write):
+    fake.info["held"]["final"]["lost_workers"] = 1
+    section = section_of(write(fake))
+    assert section.sentences[0].endswith(
+        "The stages around the search lost 1 worker, and did over again what was under way there."
+    )
+    assert section.workers_lost == 4
+
+
 def test_a_trial_that_failed_for_it_is_counted(run: Run):
     records = [
         replace(record, stop_reason="WorkerLostError") if record.trial_id == "0008" else record
@@ -117,7 +126,7 @@ def test_a_run_of_an_earlier_version_has_no_such_section(fake: FakeRun, write: W
 
 def test_an_earlier_version_said_the_seconds_of_all_stages_only():
     assert stage_spending({"held_seconds": 50.0}, fake_run().records[:0]) == {
-        "search": {"seconds": 50.0, "cost": 0.0, "unpriced_seconds": 50.0}
+        "search": {"seconds": 50.0, "cost": 0.0, "unpriced_seconds": 50.0, "lost_workers": 0.0}
     }
 
 

@@ -266,16 +266,20 @@ def test_a_cost_is_told_with_its_currency(clock):
 # --- sittings ---
 
 
+SCREENED = {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0}
+
+
 def test_a_sitting_that_ended_in_order_says_its_cost_by_stage(run, clock):
     budget = priced(clock)
     with budget.held.holding("screening 1", "screen"):
         budget.place("screening 1", lambda: GPU_NODE)
         clock.now = 100.0
+        budget.held.lose("screening 1")
     run.update(**held_now(budget.held.by_stage()))
     written = yaml.safe_load((run.path / "run.yaml").read_text())
-    assert written["held"] == {"screen": {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0}}
+    assert written["held"] == {"screen": {**SCREENED, "lost_workers": 1}}
     assert written["held_seconds"] == 100.0
-    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1)}
+    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1, lost=1)}
 
 
 def test_of_a_killed_sitting_the_trials_tell_their_cost(run, clock):

@@ -285,13 +285,16 @@ def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
             wait_until(lambda attempt=attempt: len(attempts(tmp_path, "stage")) == attempt + 1)
             os.kill(attempts(tmp_path, "stage")[attempt][who], signal.SIGKILL)
 
-    places = []
+    places, losses = [], []
     with (
-        stage_workers(placed=lambda actor: places.append(node_of(actor))) as worker,
+        stage_workers(
+            placed=lambda actor: places.append(node_of(actor)), lost=losses.append
+        ) as worker,
         Meanwhile(kill, at_last=(tmp_path / "go-3").touch),
     ):
         assert worker.run("fine_tune", {"source": tmp_path}) == 3
     assert places == [*nodes()] * len(places)
+    assert len(losses) == 2
     assert places  # those of the workers that were asked once they were there
 
 
