@@ -10,6 +10,7 @@ from neurosweep.errors import ExperimentError
 from search import conduct as conducting
 from search.budgets.prices import Node
 from search.conduct import Request, conduct
+from search.dry_run import describe
 from search.experiment_file import parse_experiment, resume_experiment
 from search.workers.cluster import Capacity
 
@@ -81,6 +82,27 @@ def test_budgets_and_prices_may_be_others_in_a_later_sitting(override):
     before = parse_experiment(EXPERIMENT.format(search="max_cost: 3"), source="test")
     after = resume_experiment(before, [override])
     assert after != before
+
+
+@pytest.mark.parametrize(
+    ("resources", "prices"),
+    [
+        ("{gpu_worker: 1.21, own: 0}, currency: USD", "gpu_worker 1.21 USD, own 0 USD"),
+        ("2", "every node 2"),
+    ],
+)
+def test_a_dry_run_says_the_limit_on_the_cost_and_the_prices(resources, prices):
+    text = f"""
+families: {{plain_cnn: {{}}}}
+search: {{max_cost: 20, gpu_hours: 3, papers: false}}
+resources: {{price_per_hour: {resources}}}
+"""
+    told = describe(parse_experiment(text, source="test")).splitlines()
+    currency = " USD" if "USD" in resources else ""
+    assert told[-2:] == [
+        f"limits       at most 3 hours of GPUs, a cost of 20{currency} in all",
+        f"prices       {prices}, by the hour",
+    ]
 
 
 def test_the_currency_of_what_was_spent_may_not():

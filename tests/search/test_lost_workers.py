@@ -293,9 +293,8 @@ def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
         Meanwhile(kill, at_last=(tmp_path / "go-3").touch),
     ):
         assert worker.run("fine_tune", {"source": tmp_path}) == 3
-    assert places == [*nodes()] * len(places)
-    assert len(losses) == 2
-    assert places  # those of the workers that were asked once they were there
+    assert places == [*nodes()] * 2  # a child that is killed leaves its worker where it is
+    assert len(losses) == 1
 
 
 def test_a_stages_task_outlives_a_frozen_worker(tmp_path):
