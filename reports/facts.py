@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
+from reports.hours_section import HoursSection
 from reports.leaderboard import LeaderboardRow
 from reports.records import Stage, Status, parse_time
 from reports.run import Run
 from reports.verdicts import measure
 from reports.wording import count, duration, interval, percent, spread
 
-__all__ = ["Fact", "effort", "quality"]
+__all__ = ["Fact", "effort", "hours", "quality"]
 
 _ALL_ONLY = {
     Cleanness.UNKNOWN: "which of them are clean was not measured",
@@ -48,6 +49,21 @@ def quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[
     else:
         facts += _tested(run.evaluation, tested)
     return (*facts, *_cross_validated(run, winner))
+
+
+def hours(section: HoursSection | None) -> tuple[Fact, ...]:
+    """What workers were held for in all, and what that cost."""
+    if section is None:
+        return ()
+    total = section.total
+    of_gpus = f"{total.gpu_hours} GPU-hours; " if section.has_gpus else ""
+    lost = section.workers_lost
+    told = f"{of_gpus}{lost:,} worker{'' if lost == 1 else 's'} lost on the way"
+    facts = [Fact("Worker-hours", total.worker_hours, told)]
+    if section.has_cost:
+        cost = f"{total.cost} {section.currency}".rstrip()
+        facts.append(Fact("Cost", cost, "of the time that workers were held"))
+    return tuple(facts)
 
 
 def _tested(evaluation: Evaluation, tested: Finalist) -> list[Fact]:

@@ -21,6 +21,7 @@ from reports.figures.progress import progress_panels
 from reports.figures.screening import screening_chart, screening_styles
 from reports.files import replace_text
 from reports.folds import fold_scale, folded_rows
+from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
@@ -34,6 +35,7 @@ from reports.wording import (
     NONE,
     PAPER_NOTE,
     SYNTHETIC_NOTE,
+    amount,
     count,
     duration,
     epochs,
@@ -55,7 +57,10 @@ MOST_ROWS = 100
 
 _CONFIGURATIONS = 5
 _TEMPLATES = Path(__file__).parent / "templates"
-_WORDING = (count, duration, epochs, interval, marks, model, percent, setting, spread, trial_name)
+_WORDING = (
+    *(amount, count, duration, epochs, interval),
+    *(marks, model, percent, setting, spread, trial_name),
+)
 
 
 def write_report(
@@ -114,6 +119,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             all_clean=all_clean(run.evaluation),
             folds=folds,
             fold_scale=fold_scale(folds),
+            hours=hours_section(run, rows),
             failures=[row for row in rows if row.status is Status.FAILED],
             times=stage_times(run),
             provenance=provenance(run),

@@ -42,6 +42,7 @@ class LeaderboardRow(TrialRecord):
         repeats: Trials of its configuration that completed, where it was repeated.
         val_accuracy_mean: Their mean validation accuracy.
         val_accuracy_sd: Their sample standard deviation; None of a single one.
+        worker_hours: `held_seconds` in hours.
     """
 
     rank: int | None = None
@@ -59,6 +60,7 @@ class LeaderboardRow(TrialRecord):
     repeats: int | None = None
     val_accuracy_mean: float | None = None
     val_accuracy_sd: float | None = None
+    worker_hours: float | None = None
 
 
 def build_leaderboard(run: Run) -> list[LeaderboardRow]:
@@ -86,10 +88,15 @@ def build_leaderboard(run: Run) -> list[LeaderboardRow]:
             **_measured(record, run),
             rank=ranks.get(record.trial_id),
             pareto=None if front is None else record.trial_id in front,
+            worker_hours=_hours(record.held_seconds),
             **_repeats(spread.get(record.trial_id)),
         )
         for record in (*ranked, *others)
     ]
+
+
+def _hours(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds / 3600, 6)
 
 
 def _front(ranking: Ranking, ranked: list[TrialRecord]) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ from reports.backbones import UNIT_MEANING, Screened, screening_of
 from reports.data_section import ClassRow, data_section
 from reports.files import replace_text
 from reports.folds import folded_rows
+from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
 from reports.rendering import escape_markdown, render_rows
 from reports.run import Run
@@ -47,7 +48,7 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts.append("## Leaderboard")
     parts.append(render_rows(rows, format="markdown").rstrip() if rows else "No row yet.")
     parts += [escape_markdown(note) for note in [which_images(run.evaluation)] if note]
-    parts += [*_backbones(run, rows), *_data(run), *_folds(run, rows)]
+    parts += [*_backbones(run, rows), *_data(run), *_folds(run, rows), *_hours(run, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -114,6 +115,15 @@ def _folds(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
         f"{run.cross_validation.folds} folds. It took no part in choosing.",
         _table(["trial", "model", "mean ± sd, %", "each fold, %"], lines),
     ]
+
+
+def _hours(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
+    section = hours_section(run, rows)
+    if section is None:
+        return []
+    lines = [[line.name, *section.cells(line)] for line in section.lines]
+    told = [escape_markdown(sentence) for sentence in section.sentences]
+    return ["## Hours and cost", _table(["held for", *section.columns], lines), *told]
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

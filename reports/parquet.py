@@ -80,6 +80,11 @@ _FIXED_SCHEMA = pa.schema(
         ("weights_hash", pa.string()),
         ("probe", pa.string()),  # a JSON object too
         ("multiply_adds", pa.int64()),
+        ("worker_hours", pa.float64()),
+        ("gpu_hours", pa.float64()),
+        ("cost", pa.float64()),
+        ("lost_workers", pa.int64()),
+        ("lost_seconds", pa.float64()),
     ]
 )
 # Columns that files written before them lack.
@@ -88,6 +93,7 @@ _ADDED = frozenset(
     | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
     | {"stop_detail", "setup_seconds", "tracing_seconds"}
     | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
+    | {"worker_hours", "gpu_hours", "cost", "lost_workers", "lost_seconds"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
 

@@ -78,7 +78,12 @@ class TrialRecord:
             class, where the search asked for it.
         latency_ms: Milliseconds for one image, where it was measured.
         feasible: Whether it keeps to all constraints; None where there are none.
-        held_seconds: Wall time that a worker was held for it.
+        held_seconds: Wall time that a worker was held for it, lost attempts included.
+        gpu_hours: Hours that the GPUs of its worker were held for it.
+        cost: What holding them cost; None where a node's price was not known.
+        lost_workers: How often it lost its worker, and began again unless it was the last attempt;
+            None if it never did.
+        lost_seconds: The part of `held_seconds` of attempts that lost their worker.
         started_at: ISO 8601 time, UTC unless it says otherwise; so is `finished_at`.
         error: What went wrong, in one line, for a failed trial.
         runtime: Threads, precision and determinism it was trained under.
@@ -140,6 +145,10 @@ class TrialRecord:
     weights_hash: str | None = None
     probe: dict[str, Any] | None = None
     multiply_adds: int | None = None
+    gpu_hours: float | None = None
+    cost: float | None = None
+    lost_workers: int | None = None
+    lost_seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""

@@ -9,7 +9,19 @@ from neurosweep.errors import UserError
 from reports.columns import cell, column_names, nearest, resolve_column
 from reports.leaderboard import LeaderboardRow
 from reports.parquet import FIXED_COLUMNS
-from reports.wording import NONE, count, epochs, interval, marks, model, notes, percent, printable
+from reports.wording import (
+    NONE,
+    amount,
+    count,
+    epochs,
+    interval,
+    marks,
+    model,
+    notes,
+    percent,
+    printable,
+    spent_in_all,
+)
 
 __all__ = ["FORMATS", "escape_markdown", "render_rows"]
 
@@ -83,14 +95,31 @@ def _json(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
 
 def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
     if columns is None:
-        header, aligned = list(_USUAL), [":--" if name == "model" else "--:" for name in _USUAL]
-        cells = [[write(row) for write in _USUAL.values()] for row in rows]
+        usual = _usual(rows)
+        header, aligned = list(usual), [":--" if name == "model" else "--:" for name in usual]
+        cells = [[write(row) for write in usual.values()] for row in rows]
     else:
         header, aligned = list(columns), [":--"] * len(columns)
         cells = [[_markdown_cell(cell(row, column)) for column in columns] for row in rows]
     lines = [header, aligned, *cells]
     table = "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
-    return table + "".join(f"\n> {escape_markdown(note)}\n" for note in notes(rows))
+    in_all = f"\n{escape_markdown(told)}\n" if (told := spent_in_all(rows)) else ""
+    return table + in_all + "".join(f"\n> {escape_markdown(note)}\n" for note in notes(rows))
+
+
+def _usual(rows: Sequence[LeaderboardRow]) -> Mapping[str, Callable[[LeaderboardRow], str]]:
+    """The usual columns, and those of hours and cost where one of the rows has them."""
+    of_hours: Mapping[str, Callable[[LeaderboardRow], str]] = {
+        "worker-hours": lambda row: amount(row.worker_hours),
+        "GPU-hours": lambda row: amount(row.gpu_hours),
+        "cost": lambda row: amount(row.cost),
+    }
+    told = {
+        "worker-hours": any(row.worker_hours is not None for row in rows),
+        "GPU-hours": any(row.gpu_hours for row in rows),
+        "cost": any(row.cost is not None for row in rows),
+    }
+    return {**_USUAL, **{name: write for name, write in of_hours.items() if told[name]}}
 
 
 def _markdown_cell(value: object) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from reports.cleanness import cleanness_sentences
 from reports.evaluation import Finalist
-from reports.facts import Fact, effort, quality
+from reports.facts import Fact, effort, hours, quality
+from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
 from reports.ranking import Ranking
 from reports.records import Stage
@@ -51,7 +52,7 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
         return Summary(
             headline=_headline_without_winner(rows),
             winner=None,
-            facts=effort(run, rows),
+            facts=_effort(run, rows),
             sentences=(),
             warnings=_warnings(run, rows),
             rerun="",
@@ -60,11 +61,15 @@ def summarise(run: Run, rows: Sequence[LeaderboardRow]) -> Summary:
     return Summary(
         headline=f"{_name(winner)} is the best of {_trials(rows)} by {Ranking.of(run.info).score}.",
         winner=winner,
-        facts=(*quality(run, winner, tested), *effort(run, rows)),
+        facts=(*quality(run, winner, tested), *_effort(run, rows)),
         sentences=_sentences(run, rows, winner, tested),
         warnings=_warnings(run, rows),
         rerun=f"neurosweep rerun {shlex.quote(str(run.path))} --rank 1",
     )
+
+
+def _effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
+    return (*effort(run, rows), *hours(hours_section(run, rows)))
 
 
 def _headline_without_winner(rows: Sequence[LeaderboardRow]) -> str:

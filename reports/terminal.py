@@ -22,6 +22,7 @@ from reports.wording import (
     notes,
     percent,
     printable,
+    spent_in_all,
     trial_name,
 )
 
@@ -45,6 +46,8 @@ def leaderboard_table(
         return Text(_NO_ROW)
     table = _usual_table(rows) if columns is None else _table_of(rows, columns)
     said = [Text(note, style="yellow") for note in notes(rows)]
+    if in_all := spent_in_all(rows):
+        said.insert(0, Text(in_all))
     return Group(table, *([Text()] if said else []), *said)
 
 

@@ -93,6 +93,26 @@ def count(number: int | None) -> str:
     return str(number)
 
 
+def amount(number: float | None) -> str:
+    """Write hours or money: two decimals, or two digits of what is less than one."""
+    if number is None:
+        return NONE
+    return f"{number:,.2f}" if number >= 1 or number == 0 else f"{number:.2g}"
+
+
+def spent_in_all(records: Iterable[TrialRecord]) -> str:
+    """Write what a list of trials held workers for; empty where none of them says so."""
+    held = [record for record in records if record.held_seconds is not None]
+    hours, gpus = sum(r.held_seconds or 0 for r in held) / 3600, sum(r.gpu_hours or 0 for r in held)
+    costs = [record.cost for record in held if record.cost is not None]
+    told = (
+        (f"{amount(hours)} worker-hours", True),
+        (f"{amount(gpus)} GPU-hours", gpus > 0),
+        (f"cost {amount(sum(costs))}", bool(costs)),
+    )
+    return f"These rows: {', '.join(text for text, holds in told if holds)}" if held else ""
+
+
 def setting(value: object) -> str:
     """Write a hyperparameter's value for reading: four digits of a number that was drawn."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -21,9 +21,10 @@ from scans.files.folder import find_files
 from scans.phantom import PHANTOM_CLASSES
 from search import provenance
 from search.books.assignment import Plan
-from search.books.held_before import held_before
+from search.books.held_before import held_before, held_now
 from search.books.warm_start import check_warm_start
 from search.budgets.budget import Budget
+from search.budgets.priced import check_priced
 from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
 from search.mirror.restore import read_info
@@ -32,7 +33,7 @@ from search.runs.output import RunUri
 from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
-from search.stages.context import Run, StageWorkers, timed
+from search.stages.context import FINAL_STAGES, Run, placing, timed
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
@@ -43,6 +44,7 @@ from search.stages.screen import screen
 from search.stages.search import search
 from search.workers.cluster import connected, plan_workers
 from search.workers.depot import RemoteDepot, depot
+from search.workers.places import nodes
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 
@@ -81,6 +83,8 @@ def conduct(request: Request) -> Path:
         seconds=settings.time_budget,
         worker_hours=settings.worker_hours,
         gpu_hours=settings.gpu_hours,
+        max_cost=settings.max_cost,
+        prices=request.experiment.resources.prices,
         folds=folds,
     )
     plan = _checked(request.experiment)
@@ -92,7 +96,8 @@ def conduct(request: Request) -> Path:
         _told(request, directory, budget) as display,
     ):
         # Before anything can end this sitting: its end writes down what all sittings held.
-        budget.held.take_over(held_before(directory))
+        for stage, spent in held_before(directory).items():
+            budget.held.take_over(stage, spent)
         if directory.uri is not None:
             display.note(f"mirrored to {directory.uri}; the run directory is {directory.path}")
         try:
@@ -204,9 +209,12 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     with connected(request.address, run.path) as capacity, _depot(plan, source) as shared:
         _take_sigterm()  # Ray takes it for itself when it starts
         workers, resources = plan_workers(experiment.resources, capacity)
-        _give_gpus(budget, experiment, resources["GPU"])
-        with timed(run, display, "measure"):
-            runtime = choose_runtime(run, plan, source, resources, display)
+        _give_resources(budget, experiment, resources)
+        check_priced(budget, nodes(), resources)
+        with timed(run, display, "measure"), budget.held.holding("measure", "measure"):
+            placed = placing(budget, "measure", display)
+            runtime = choose_runtime(run, plan, source, resources, display, placed)
+        check_priced(budget, nodes(), resources)  # there may have been no node before
         run.update(
             state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
         )
@@ -225,22 +233,20 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         if experiment.transfer is not None:
             with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
                 under_way.records.extend(screen(under_way))
+            run.update(**held_now(budget.held.by_stage()))  # a kill would leave no trace of it
         with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
             searched = search(under_way)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
         _finish(replace(under_way, records=[*searched, *tuned]))
-    ended, held = datetime.now(UTC).isoformat(timespec="seconds"), budget.held.seconds
-    run.update(state="finished", ended=ended, held_seconds=round(held, 1))
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    run.update(state="finished", ended=ended, **held_now(budget.held.by_stage()))
     publish_tables(run)
 
 
 def _finish(run: Run) -> None:
     """The stages after the search, on one worker that stays warm from one to the next."""
     directory, display = run.directory, run.display
-    with (
-        run.budget.held.holding("final stages"),
-        StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot) as worker,
-    ):
+    with run.hired(FINAL_STAGES, "final") as worker:
         if run.plan.experiment.final.fine_tune:
             with timed(directory, display, "fine_tune"):
                 fine_tune(run, worker)
@@ -266,13 +272,13 @@ def _depot(plan: Plan, source: scans.Source) -> Iterator[RemoteDepot | None]:
         yield shared
 
 
-def _give_gpus(budget: Budget, experiment: Experiment, gpus: float) -> None:
-    if experiment.search.gpu_hours is not None and gpus == 0:
+def _give_resources(budget: Budget, experiment: Experiment, resources: dict[str, float]) -> None:
+    if experiment.search.gpu_hours is not None and resources["GPU"] == 0:
         raise ExperimentError(
             "search.gpu_hours counts the GPUs that trials hold; here a trial has none: set "
             "search.worker_hours or search.time_budget, or use a cluster with GPUs"
         )
-    budget.workers_have(gpus)
+    budget.workers_have(resources["GPU"], resources["CPU"])
 
 
 def _say_what_random_means(plan: Plan, display: Display) -> None:
@@ -284,7 +290,7 @@ def _say_what_random_means(plan: Plan, display: Display) -> None:
 def _end_early(run: RunDirectory, budget: Budget, state: str) -> None:
     """Leaves a partial leaderboard behind; what ended the run matters more than this does."""
     with contextlib.suppress(Exception):
-        run.update(state=state, held_seconds=round(budget.held.seconds, 1))
+        run.update(state=state, **held_now(budget.held.by_stage()))
         publish_tables(run)
 
 

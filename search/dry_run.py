@@ -53,7 +53,8 @@ def describe(experiment: Experiment) -> str:
         f"weights      {_weights(plan)}",
         f"folds        {_folds(experiment)}",
         f"final        {_final(experiment)}",
-        f"time         {_time(experiment)}",
+        f"limits       {_time(experiment)}",
+        *_prices(experiment),
     ]
     return "\n".join(lines)
 
@@ -185,5 +186,21 @@ def _time(experiment: Experiment) -> str:
     limits = [] if settings.time_budget is None else [f"{settings.time_budget / 60:.0f} minutes"]
     for hours, of in ((settings.worker_hours, "workers"), (settings.gpu_hours, "GPUs")):
         limits += [] if hours is None else [f"{hours:g} hours of {of}"]
+    if settings.max_cost is not None:
+        limits.append(f"a cost of {_money(settings.max_cost, experiment)}")
     known = "known once one epoch of each family was measured, which a dry run does not do"
     return f"at most {', '.join(limits)} in all" if limits else known
+
+
+def _prices(experiment: Experiment) -> list[str]:
+    """What nodes are said to cost, where anything is said."""
+    told = experiment.resources.price_per_hour
+    if told is None:
+        return []
+    of = told if isinstance(told, dict) else {"every node": told}
+    listed = ", ".join(f"{name} {_money(price, experiment)}" for name, price in of.items())
+    return [f"prices       {listed}, by the hour"]
+
+
+def _money(amount: float, experiment: Experiment) -> str:
+    return f"{amount:g} {experiment.resources.currency or ''}".rstrip()

@@ -6,11 +6,13 @@ what a user may write. `search.experiment_file` reads YAML into these models.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
+from search.budgets.prices import Prices
 from search.files.uris import holds_credentials, is_uri
 from search.objective import Aim, Constraint, Figure
 
@@ -114,10 +116,11 @@ class TransferSettings(_Section):
 class SearchSettings(_Section):
     """How many trials, chosen by what, stopped by what.
 
-    At least one of `trials`, `time_budget`, `worker_hours` and `gpu_hours` must be set, and the
-    first that is used up ends the search. `time_budget` is in seconds; hours are those that trials
-    and final stages hold workers or GPUs, all sittings of a run together. Each covers the whole
-    run, the final stages included.
+    At least one of `trials`, `time_budget`, `worker_hours`, `gpu_hours` and `max_cost` must be set,
+    and the first that is used up ends the search. `time_budget` is in seconds; hours are those that
+    trials and the stages around them hold workers or GPUs, `max_cost` what they cost by
+    `resources.price_per_hour`, all sittings of a run together. Each covers the whole run, the final
+    stages included.
 
     `objective` is one figure or a list of several; with several no trial is stopped early, for
     the rest of a trial may still be the best in another figure. `constraints` are texts such as
@@ -134,7 +137,7 @@ class SearchSettings(_Section):
     time_budget: float | None = None
     worker_hours: float | None = Field(default=None, gt=0)
     gpu_hours: float | None = Field(default=None, gt=0)
-    max_cost: float | None = Field(default=None, gt=0)
+    max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     papers: bool = True
     warm_start: tuple[Path, ...] = ()
     repeats: int = Field(default=1, ge=1, le=100)
@@ -167,14 +170,13 @@ class SearchSettings(_Section):
         return tuple(Path(run).expanduser().absolute() for run in runs)
 
     @model_validator(mode="after")
-    def _bounded_and_built(self) -> SearchSettings:
-        if not any((self.trials, self.time_budget, self.worker_hours, self.gpu_hours)):
+    def _bounded(self) -> SearchSettings:
+        hours = (self.worker_hours, self.gpu_hours)
+        if not any((self.trials, self.time_budget, *hours, self.max_cost)):
             raise ValueError(
                 "a search needs an end: set `search.trials`, `search.time_budget`, "
-                "`search.worker_hours` or `search.gpu_hours`"
+                "`search.worker_hours`, `search.gpu_hours` or `search.max_cost`"
             )
-        if self.max_cost is not None:
-            raise ValueError("`search.max_cost` is not available yet; leave it at None")
         return self
 
     @property
@@ -195,6 +197,9 @@ class Resources(_Section):
     `memory_per_trial` is what one trial's process may hold (text such as 6GiB, or bytes); null is
     the node's memory divided by the trials at once on it. `epoch_limit` is in seconds: an epoch
     that takes longer ends its trial as failed; null is one hour.
+    `price_per_hour` is what a node costs: a number for each node type, by its name under
+    `available_node_types` of the cluster file, or one number for every node. `currency` is the
+    label of those numbers.
     """
 
     workers: Literal["auto"] | int = "auto"
@@ -205,6 +210,26 @@ class Resources(_Section):
     deterministic: Literal["auto"] | bool = "auto"
     memory_per_trial: ByteSize | None = None
     epoch_limit: float = EPOCH_LIMIT
+    price_per_hour: dict[str, float] | float | None = None
+    currency: str | None = Field(default=None, pattern=r"^[^\W\d_]{1,8}$|^[$€£¥]$")
+
+    @field_validator("price_per_hour", mode="before")
+    @classmethod
+    def _a_price_each(cls, value: Any) -> Any:
+        told = list(value.values()) if isinstance(value, dict) else [value]
+        if value is not None and not (told and all(map(_is_price, told))):
+            raise ValueError(
+                "`resources.price_per_hour` is a number of at least 0 for each node type, such as "
+                f"{{gpu_worker: 1.21}}, or one number for every node; received {value!r}"
+            )
+        return value
+
+    @property
+    def prices(self) -> Prices | None:
+        """What nodes cost; None where that was not said."""
+        if self.price_per_hour is None:
+            return None
+        return Prices(per_hour=self.price_per_hour, currency=self.currency or "")
 
     @field_validator("epoch_limit", mode="before")
     @classmethod
@@ -251,6 +276,10 @@ class Final(_Section):
         if self.ensemble:
             raise ValueError("`final.ensemble` is not available yet; leave it at false")
         return self
+
+
+def _is_price(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _place(weights: str) -> str:
@@ -306,6 +335,17 @@ class Experiment(_Section):
     @model_validator(mode="after")
     def _transfer_settings(self) -> Experiment:
         _ = self.transfer  # raises where one of them cannot be
+        return self
+
+    @model_validator(mode="after")
+    def _cost_has_prices(self) -> Experiment:
+        prices = self.resources.prices
+        if self.search.max_cost is not None and (prices is None or prices.highest == 0):
+            raise ValueError(
+                "`search.max_cost` needs what nodes cost: set `resources.price_per_hour`, such as "
+                "{gpu_worker: 1.21} by the names of available_node_types in the cluster file, or "
+                f"one number for every node; received {self.resources.price_per_hour!r}"
+            )
         return self
 
     @field_validator("training")

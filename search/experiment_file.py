@@ -30,10 +30,12 @@ _MAY_CHANGE = (
     "search.time_budget",
     "search.worker_hours",
     "search.gpu_hours",
+    "search.max_cost",
     "search.sinks",
     "resources.workers",
     "resources.memory_per_trial",
     "resources.epoch_limit",
+    "resources.price_per_hour",
     "data.path",
 )
 

@@ -1,28 +1,69 @@
-"""For how long earlier sittings of a run held workers."""
+"""What earlier sittings of a run held workers for."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import reports
 from reports import TrialRecord
 from reports.epochs import read_epochs
+from reports.spending import stage_spending
+from search.budgets.spent import Spent
 from search.runs.run_directory import RunDirectory
 
-__all__ = ["held_before"]
+__all__ = ["held_before", "held_now"]
 
 
-def held_before(run: RunDirectory) -> float:
-    """Seconds that earlier sittings held workers for.
+def held_before(run: RunDirectory) -> dict[str, Spent]:
+    """What earlier sittings held workers for, by stage.
 
     A sitting that ended in order has said so in run.yaml; of one that was killed, what its trials
-    tell.
+    tell. The cost of a trial that it left running is taken from that of the others.
 
     Raises:
         RunDirectoryError: if a file of the run is damaged.
     """
     records = reports.read_run(run.path).records
-    ended = sum(record.held_seconds or record.seconds for record in records)
-    said = float(run.info.get("held_seconds", 0.0))
-    return max(said, ended + _left_running(run, records))
+    known = {stage: _spent(one) for stage, one in stage_spending({}, records).items()}
+    if left := _left_running(run, records):
+        search = known.get("search", Spent())
+        known["search"] = search + Spent.at(_rate(search), left)
+    for stage, one in stage_spending(run.info, records).items():
+        if _spent(one).seconds >= known.get(stage, Spent()).seconds:
+            known[stage] = _spent(one)
+    return known
+
+
+def held_now(spent: Mapping[str, Spent]) -> dict[str, Any]:
+    """What run.yaml says of it: by stage, and the seconds of all."""
+    return {
+        "held_seconds": round(sum(one.seconds for one in spent.values()), 1),
+        "held": {
+            stage: {
+                "seconds": round(one.seconds, 3),
+                "cost": round(one.cost, 6),
+                "unpriced_seconds": round(one.unpriced, 3),
+                "lost_workers": one.lost,
+            }
+            for stage, one in spent.items()
+        },
+    }
+
+
+def _spent(told: Mapping[str, float]) -> Spent:
+    return Spent(
+        seconds=told["seconds"],
+        cost=told["cost"],
+        unpriced=told["unpriced_seconds"],
+        lost=int(told["lost_workers"]),
+    )
+
+
+def _rate(spent: Spent) -> float | None:
+    """What a second cost on average; None where none has a price."""
+    priced = spent.seconds - spent.unpriced
+    return spent.cost / priced if priced > 0 else None
 
 
 def _left_running(run: RunDirectory, records: tuple[TrialRecord, ...]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -22,6 +22,7 @@ from reports import Origin, Stage, TrialRecord
 from reports.epochs import read_epochs
 from reports.ranking import Ranking
 from search.books.assignment import Assignment, Plan
+from search.books.attempts import ATTEMPTS, Attempts
 from search.books.failure_streak import FailureStreak
 from search.books.past_epochs import recorded_trial
 from search.books.states_kept import StatesKept
@@ -34,6 +35,7 @@ from search.books.trial_records import (
 )
 from search.books.weights_kept import WeightsKept
 from search.budgets.budget import Budget
+from search.budgets.prices import Node
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.studies.study import Study, Suggestion
@@ -43,9 +45,6 @@ from trainables import EpochRecord
 __all__ = ["Countdown", "Outcome", "TrialBook", "Weights"]
 
 Weights = list[NDArray[np.generic]]
-
-_ATTEMPTS = 3
-"""How often a trial is begun that loses its worker: no fault of its own, but not for ever."""
 
 _NO_MORE_BUDGET = "the budget ended before it could start again"
 
@@ -110,8 +109,7 @@ class TrialBook:
         self.records: list[TrialRecord] = []
         self._running: dict[str, RunningTrial] = {}
         self._again: deque[Suggestion] = deque()
-        self._lost: Counter[str] = Counter()
-        self._held: defaultdict[str, float] = defaultdict(float)  # seconds, of all attempts
+        self._attempts = Attempts()
         self._streak = FailureStreak(run.path)
         self._kept = WeightsKept(
             run, plan.experiment.final.finalists, Ranking(self._aim.objectives)
@@ -149,7 +147,7 @@ class TrialBook:
         while self._again:
             running = self._left_running(self._again.popleft())
             record = self._maker.broken_off(running, _NO_MORE_BUDGET)
-            self._close(self._with_held(record), running)
+            self._close(self._attempts.add_to(record, self._budget.gpus_each), running)
 
     def follow(self, countdown: Countdown | None) -> None:
         """Keeps a countdown up to date with the budget from now on; None lets go of it."""
@@ -226,9 +224,11 @@ class TrialBook:
             self._display.note(f"{trial_id} starts anew: {found.damage}")
         return assignment
 
-    def began(self, trial_id: str) -> None:
-        """Notes that a worker is held for a trial from now on."""
+    def began(self, trial_id: str, find: Callable[[], Node | None] = lambda: None) -> None:
+        """Notes that a worker is held for a trial from now on; `find` says on which node it is."""
         self._budget.held.hold(trial_id)
+        if (told := self._budget.place(trial_id, find)) is not None:
+            self._display.note(told)
         self._tell_time()
 
     def _begin_after(self, trial_id: str, epochs: list[EpochRecord]) -> None:
@@ -303,24 +303,20 @@ class TrialBook:
             RepeatedFailureError: if it was one failure of a kind too many, after it was recorded.
         """
         running = self._running[trial_id]
-        self._held[trial_id] += self._budget.held.release(trial_id)
+        self._attempts.end(trial_id, self._budget.held.release(trial_id))
         try:
             record = self._how_it_ended(running, outcome)
         except WorkerLostError as error:
-            if self._hand_out_again(running, str(error)):
+            times = self._attempts.lose(trial_id)
+            if self._hand_out_again(running, str(error), times):
                 return None
-            record = self._lost_for_good(running, str(error))
+            record = self._lost_for_good(running, str(error), times)
         del self._running[trial_id]
-        record = self._with_held(record)
+        record = self._attempts.add_to(record, self._budget.gpus_each)
         self._close(record, running)
         self._tell_time()
         self._streak.note(record)
         return record
-
-    def _with_held(self, record: TrialRecord) -> TrialRecord:
-        """The record with what this sitting held workers for; as it is if it held none."""
-        held = self._held.get(record.trial_id)
-        return record if held is None else replace(record, held_seconds=round(held, 3))
 
     def _close(self, record: TrialRecord, running: RunningTrial) -> None:
         """Makes a record count, and tells of it."""
@@ -350,27 +346,25 @@ class TrialBook:
         self._run.write(f"trials/{running.trial_id}/log.txt", (log.rstrip() + "\n").encode())
         return self._maker.failed(running, failure)
 
-    def _hand_out_again(self, running: RunningTrial, reason: str) -> bool:
+    def _hand_out_again(self, running: RunningTrial, reason: str, times: int) -> bool:
         """Puts a trial that lost its worker before all others, if it may have another attempt."""
         trial_id = running.trial_id
-        self._lost[trial_id] += 1
-        if self._lost[trial_id] >= _ATTEMPTS or not self._allows_another(0):
+        if times >= ATTEMPTS or not self._allows_another(0):
             return False
         del self._running[trial_id]
         self._again.append(running.assignment.suggestion)
         self._display.note(
-            f"{trial_id} lost its worker and starts again (attempt {self._lost[trial_id] + 1} of "
-            f"{_ATTEMPTS}): {first_line(reason)}"
+            f"{trial_id} lost its worker and starts again (attempt {times + 1} of {ATTEMPTS}): "
+            f"{first_line(reason)}"
         )
         return True
 
-    def _lost_for_good(self, running: RunningTrial, reason: str) -> TrialRecord:
+    def _lost_for_good(self, running: RunningTrial, reason: str, times: int) -> TrialRecord:
         """A failure after the last attempt; before it the budget is over: no fault of the trial."""
-        times = self._lost[running.trial_id]
-        lost = f"the trial lost its worker in {times} of {_ATTEMPTS} attempts"
+        lost = f"the trial lost its worker in {times} of {ATTEMPTS} attempts"
         message = f"{lost}, the last time: {reason}"
         self._run.write(f"trials/{running.trial_id}/log.txt", (message.rstrip() + "\n").encode())
-        if times < _ATTEMPTS:
+        if times < ATTEMPTS:
             return self._maker.broken_off(running, f"{_NO_MORE_BUDGET}: {first_line(message)}")
         failure = {"kind": WorkerLostError.__name__, "message": message}
         return self._maker.failed(running, failure)

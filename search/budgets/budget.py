@@ -1,4 +1,4 @@
-"""What a run may spend, and what is left: trials, wall-clock time, hours of workers and of GPUs.
+"""What a run may spend, and what is left: trials, time, hours of workers and of GPUs, and money.
 
 Each budget covers the whole run. A share of it is kept back for the stages after the search, so
 that a winner is still fine-tuned, tested and reported inside the budget. Cross-validation, where
@@ -7,12 +7,14 @@ it is asked for, has a share of its own, which grows with the number of folds.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from search.budgets.held_time import HeldTime
+from search.budgets.prices import Node, Prices
 
 __all__ = ["Amount", "Budget", "Limit"]
 
@@ -28,25 +30,43 @@ finalist, so the share grows with them. Ours; five folds get a quarter."""
 _LARGEST_FOLDS_SHARE = 0.4  # a search that is left with less has no finalists worth the folds
 
 
+Unit = Literal["trials", "seconds", "hours", "cost"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limit:
     """One budget as it stands now.
 
     Attributes:
-        name: `time_budget`, `worker_hours` or `gpu_hours`.
-        total: Seconds in all.
-        used: Seconds used so far.
-        rate: How many of them a second of wall-clock time uses up.
+        name: `time`, `worker_hours`, `gpu_hours` or `cost`.
+        total: What there is in all: seconds, or what `unit` says of a cost.
+        used: What was used so far.
+        rate: How much of it a second of wall-clock time uses up.
+        unit: What it is told in.
+        each: What one second of one worker uses up.
     """
 
     name: str
     total: float
     used: float
     rate: float
+    unit: Unit = "seconds"
+    each: float = 1.0
 
     def seconds_left(self, kept: float) -> float:
-        """Wall-clock seconds until only `kept` of its seconds are left, at least 0."""
-        return max(0.0, self.total - kept - self.used) / self.rate
+        """Wall-clock seconds until only `kept` of it is left, at least 0."""
+        left = max(0.0, self.total - kept - self.used)
+        return math.inf if left > 0 and self.rate == 0 else left / (self.rate or 1.0)
+
+    @property
+    def final_reserve(self) -> float:
+        """What fine-tuning (two thirds of it), evaluation and reports have."""
+        return min(self.total / 2, max(_LEAST_RESERVE * self.each, _RESERVED_SHARE * self.total))
+
+    def folds_reserve(self, folds: int) -> float:
+        """What cross-validation has: never more than is left to the search."""
+        share = min(_LARGEST_FOLDS_SHARE, _SHARE_PER_FOLD * folds)
+        return min(share * self.total, (self.total - self.final_reserve) / 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +78,14 @@ class Amount:
         asked: The limit.
         used: What was spent so far.
         reserved: What of the rest is kept back for the stages after the search.
+        currency: What a cost is in; empty where it was not said.
     """
 
-    unit: Literal["trials", "seconds", "hours"]
+    unit: Unit
     asked: float
     used: float
     reserved: float = 0.0
+    currency: str = ""
 
     @property
     def left(self) -> float:
@@ -78,6 +100,7 @@ class Budget:
         trials: Trials with a final state to reach, or None for no limit.
         seconds: Wall-clock time for the whole run, or None for no limit.
         held: The time that workers are held; whoever holds one says so here.
+        prices: What nodes cost; None where that is not known.
     """
 
     def __init__(
@@ -87,6 +110,8 @@ class Budget:
         seconds: float | None,
         worker_hours: float | None = None,
         gpu_hours: float | None = None,
+        max_cost: float | None = None,
+        prices: Prices | None = None,
         folds: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -97,15 +122,20 @@ class Budget:
             seconds: Wall-clock time for the whole run, or None for no limit.
             worker_hours: Hours that workers may be held, or None for no limit.
             gpu_hours: The same for the GPUs that they have, or None for no limit.
+            max_cost: What holding them may cost, or None for no limit; only with prices.
+            prices: What nodes cost; None where that is not known.
             folds: Folds of the cross-validation after the search; None for none.
             clock: Returns seconds; only differences are used.
         """
         self.trials = trials
         self.seconds = seconds
         self.held = HeldTime(clock)
+        self.prices = prices
         self._worker_hours = worker_hours
         self._gpu_hours = gpu_hours
-        self._gpus_each = 0.0
+        self._max_cost = max_cost
+        self._cpus_each, self._gpus_each = 1.0, 0.0
+        self._without_price: set[str | None] = set()
         self._folds = folds or 0
         self._stopped = False
         self._clock = clock
@@ -124,11 +154,51 @@ class Budget:
     @property
     def reserve(self) -> float:
         """Seconds kept back for the stages after the search; 0 without a time budget."""
-        return 0.0 if self.seconds is None else self._kept_for_finals(self.seconds)
+        return 0.0 if self.seconds is None else self._kept_for_finals(self._time(self.seconds))
 
-    def workers_have(self, gpus: float) -> None:
-        """Says how many GPUs each worker holds, as soon as that is known."""
-        self._gpus_each = gpus
+    @property
+    def gpus_each(self) -> float:
+        """GPUs that each worker holds."""
+        return self._gpus_each
+
+    @property
+    def limits_cost(self) -> bool:
+        """Whether there is a limit on the cost."""
+        return self._max_cost is not None
+
+    def workers_have(self, gpus: float, cpus: float = 1.0) -> None:
+        """Says how many GPUs and CPUs each worker holds, as soon as that is known."""
+        self._gpus_each, self._cpus_each = gpus, cpus
+
+    def place(self, name: str, find: Callable[[], Node | None]) -> str | None:
+        """Says where a worker is that is held; from then on its cost is known.
+
+        Args:
+            name: What it is held for.
+            find: Finds its node; called only where nodes have prices.
+
+        Returns:
+            What has to be told of a type of nodes that has no price, the first time one is met.
+        """
+        if self.prices is None:
+            return None
+        node = find()
+        if node is None:  # lost already: its time has no price
+            return None
+        rate = self.prices.rate(node, cpus=self._cpus_each, gpus=self._gpus_each)
+        self.held.place(name, rate)
+        return self._note_unpriced(node.type) if rate is None else None
+
+    def _note_unpriced(self, node_type: str | None) -> str | None:
+        if node_type in self._without_price:
+            return None
+        self._without_price.add(node_type)
+        which = "nodes without a type" if node_type is None else f"nodes of type {node_type}"
+        counted = "; against search.max_cost they count as the dearest that has one"
+        return (
+            f"{which} have no price in resources.price_per_hour: their hours are counted, their "
+            f"cost is not known{counted if self.limits_cost else ''}"
+        )
 
     def stop(self) -> None:
         """Ends the search as if its budget were used up; the stages after it have theirs."""
@@ -137,14 +207,32 @@ class Budget:
     def limits(self) -> Iterator[Limit]:
         """Every budget but that of trials, as it stands now."""
         if self.seconds is not None:
-            yield Limit(name="time_budget", total=self.seconds, used=self.elapsed, rate=1.0)
-        held, holders = self.held.seconds, max(1, self.held.holders)
+            yield self._time(self.seconds)
         if self._worker_hours is not None:
-            total = 3600 * self._worker_hours
-            yield Limit(name="worker_hours", total=total, used=held, rate=holders)
+            yield self._hours("worker_hours", self._worker_hours, 1.0)
         if self._gpu_hours is not None and self._gpus_each > 0:
-            each, total = self._gpus_each, 3600 * self._gpu_hours
-            yield Limit(name="gpu_hours", total=total, used=held * each, rate=holders * each)
+            yield self._hours("gpu_hours", self._gpu_hours, self._gpus_each)
+        if self._max_cost is not None and self.prices is not None:
+            yield self._cost(self._max_cost, self.prices.highest / 3600)
+
+    def _time(self, seconds: float) -> Limit:
+        return Limit(name="time", total=seconds, used=self.elapsed, rate=1.0)
+
+    def _hours(self, name: str, hours: float, each: float) -> Limit:
+        used, rate = self.held.seconds * each, max(1, self.held.holders) * each
+        return Limit(name=name, total=3600 * hours, used=used, rate=rate, unit="hours")
+
+    def _cost(self, most: float, highest: float) -> Limit:
+        """What has no price counts as the dearest node: a bound must hold."""
+        spent = self.held.total
+        return Limit(
+            name="cost",
+            total=most,
+            used=spent.cost + highest * spent.unpriced,
+            rate=self.held.rate(highest) if self.held.holders else highest,
+            unit="cost",
+            each=highest,
+        )
 
     def search_seconds_left(self) -> float | None:
         """Seconds until the search stage must end, at least 0; None without such a budget."""
@@ -156,15 +244,15 @@ class Budget:
         An epoch that is longer than its trial's last ones, or a first one, may take a third of what
         is kept for the stages after the search; not more.
         """
-        return self._left(lambda total: _fixed_reserve(total) * 2 / 3 + self._folds_reserve(total))
+        return self._left(lambda one: one.final_reserve * 2 / 3 + one.folds_reserve(self._folds))
 
     def fine_tune_seconds_left(self) -> float | None:
         """Seconds until fine-tuning must end, at least 0; None without such a budget."""
-        return self._left(lambda total: _fixed_reserve(total) / 3 + self._folds_reserve(total))
+        return self._left(lambda one: one.final_reserve / 3 + one.folds_reserve(self._folds))
 
     def cross_validate_seconds_left(self) -> float | None:
         """Seconds until cross-validation must end, at least 0; None without such a budget."""
-        return self._left(lambda total: _fixed_reserve(total) / 3)
+        return self._left(lambda one: one.final_reserve / 3)
 
     def trials_left(self, started: int) -> int | None:
         """Trials that may still be started when `started` have been; None without a limit."""
@@ -186,29 +274,20 @@ class Budget:
         if self.trials is not None:
             amounts["trials"] = Amount(unit="trials", asked=self.trials, used=ended)
         for limit in self.limits():
-            in_time = limit.name == "time_budget"
-            per = 1.0 if in_time else 3600.0
-            amounts["time" if in_time else limit.name] = Amount(
-                unit="seconds" if in_time else "hours",
+            per = 3600.0 if limit.unit == "hours" else 1.0
+            amounts[limit.name] = Amount(
+                unit=limit.unit,
                 asked=limit.total / per,
                 used=limit.used / per,
-                reserved=self._kept_for_finals(limit.total) / per,
+                reserved=self._kept_for_finals(limit) / per,
+                currency=self.prices.currency if limit.unit == "cost" and self.prices else "",
             )
         return amounts
 
-    def _left(self, kept: Callable[[float], float]) -> float | None:
+    def _left(self, kept: Callable[[Limit], float]) -> float | None:
         """Seconds until the first budget is down to what it keeps for later stages."""
-        return min((one.seconds_left(kept(one.total)) for one in self.limits()), default=None)
+        left = min((one.seconds_left(kept(one)) for one in self.limits()), default=math.inf)
+        return None if math.isinf(left) else left
 
-    def _kept_for_finals(self, total: float) -> float:
-        return _fixed_reserve(total) + self._folds_reserve(total)
-
-    def _folds_reserve(self, total: float) -> float:
-        """Seconds of cross-validation: never more than are left to the search."""
-        share = min(_LARGEST_FOLDS_SHARE, _SHARE_PER_FOLD * self._folds)
-        return min(share * total, (total - _fixed_reserve(total)) / 2)
-
-
-def _fixed_reserve(total: float) -> float:
-    """Seconds of fine-tuning (two thirds of them), evaluation and reports."""
-    return min(total / 2, max(_LEAST_RESERVE, _RESERVED_SHARE * total))
+    def _kept_for_finals(self, limit: Limit) -> float:
+        return limit.final_reserve + limit.folds_reserve(self._folds)

@@ -1,16 +1,34 @@
-"""How long workers have been held: what a cluster is paid for."""
+"""How long workers have been held, and what for: what a cluster is paid for."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from search.budgets.spent import Spent
 
 __all__ = ["HeldTime"]
 
 
+@dataclass
+class _Hold:
+    """A worker that is held: what for, since when at which rate, and what was spent before."""
+
+    stage: str
+    since: float
+    before: Spent = field(default_factory=Spent)
+    rate: float | None = None
+    placed: bool = False
+
+    def spent(self, now: float) -> Spent:
+        return self.before + Spent.at(self.rate, now - self.since)
+
+
 class HeldTime:
-    """Adds up the seconds that workers are held; several may be held at once.
+    """Adds up the seconds that workers are held, and their cost; several may be held at once.
 
     Told by the driver's threads, and asked by those that show how the search stands.
     """
@@ -22,43 +40,100 @@ class HeldTime:
             clock: Returns seconds; only differences are used.
         """
         self._clock = clock
-        self._ended = 0.0
-        self._since: dict[str, float] = {}
+        self._ended: defaultdict[str, Spent] = defaultdict(Spent)
+        self._holds: dict[str, _Hold] = {}
         self._lock = threading.Lock()
 
     @property
     def holders(self) -> int:
         """Workers held now."""
-        return len(self._since)
+        return len(self._holds)
 
     @property
     def seconds(self) -> float:
         """Seconds of all workers together, those held now included."""
-        with self._lock:
-            now = self._clock()
-            return self._ended + sum(now - since for since in self._since.values())
+        return self.total.seconds
 
-    def take_over(self, seconds: float) -> None:
-        """Adds what an earlier sitting of the run held."""
-        self._ended += seconds
+    @property
+    def total(self) -> Spent:
+        """What all workers came to, those held now included."""
+        return sum(self.by_stage().values(), Spent())
 
-    def hold(self, name: str) -> None:
-        """A worker is held from now on, for what the name says; a second time changes nothing."""
+    def by_stage(self) -> dict[str, Spent]:
+        """What workers came to by what they were held for, those held now included."""
         with self._lock:
-            self._since.setdefault(name, self._clock())
+            now, spent = self._clock(), defaultdict(Spent, self._ended)
+            for hold in self._holds.values():
+                spent[hold.stage] += hold.spent(now)
+            return dict(spent)
 
-    def release(self, name: str) -> float:
-        """Lets a worker go; returns for how many seconds it was held, 0 if it was not."""
+    def rate(self, otherwise: float) -> float:
+        """What the workers held now cost by the second together.
+
+        Args:
+            otherwise: The rate of one that has no price, or no place yet.
+        """
         with self._lock:
-            since = self._since.pop(name, None)
-            held = 0.0 if since is None else self._clock() - since
-            self._ended += held
-            return held
+            rates = [hold.rate for hold in self._holds.values()]
+        return sum(otherwise if rate is None else rate for rate in rates)
+
+    def take_over(self, stage: str, spent: Spent) -> None:
+        """Adds what earlier sittings of the run held workers for."""
+        with self._lock:
+            self._ended[stage] += spent
+
+    def hold(self, name: str, stage: str = "search") -> None:
+        """A worker is held from now on; a second time changes nothing.
+
+        Args:
+            name: What it is held for.
+            stage: The stage that this is part of.
+        """
+        with self._lock:
+            self._holds.setdefault(name, _Hold(stage, self._clock()))
+
+    def place(self, name: str, rate: float | None) -> None:
+        """A held worker has its place; the first counts from when it was held, a later from now.
+
+        Args:
+            name: What it is held for; one that is not held is let be.
+            rate: What it costs there by the second; None where that is not known.
+        """
+        with self._lock:
+            hold = self._holds.get(name)
+            if hold is None:
+                return
+            if hold.placed:
+                now = self._clock()
+                hold.before, hold.since = hold.spent(now), now
+            hold.rate, hold.placed = rate, True
+
+    def lose(self, name: str) -> None:
+        """A held worker was lost and is replaced; the time until another has its place counts."""
+        with self._lock:
+            if (hold := self._holds.get(name)) is not None:
+                hold.before += Spent(lost=1)
+
+    def of(self, name: str) -> Spent | None:
+        """What a worker came to that is held now; None if it is not."""
+        with self._lock:
+            hold = self._holds.get(name)
+            return None if hold is None else hold.spent(self._clock())
+
+    def release(self, name: str) -> Spent:
+        """Lets a worker go; returns what it came to, nothing if it was not held."""
+        with self._lock:
+            hold = self._holds.pop(name, None)
+            if hold is None:
+                return Spent()
+            spent = hold.spent(self._clock())
+            self._ended[hold.stage] += spent
+            return spent
 
     @contextlib.contextmanager
-    def holding(self, name: str) -> Iterator[None]:
+    def holding(self, name: str, stage: str) -> Iterator[None]:
         """Holds a worker for the length of the block."""
-        self.hold(name)
+        self.hold(name, stage)
         try:
             yield
         finally:

@@ -53,6 +53,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
     )
     parser.add_argument("--gpu-hours", type=float, metavar="H", help="GPU hours of the whole run")
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="C",
+        help="what the whole run may cost, by resources.price_per_hour",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="trials at once")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of sampler, split and trials")
     parser.add_argument(
@@ -132,6 +138,7 @@ def overrides(options: argparse.Namespace) -> list[str]:
         "search.trials": options.trials,
         "search.time_budget": options.time_budget,
         "search.gpu_hours": options.gpu_hours,
+        "search.max_cost": options.max_cost,
         "search.warm_start": _listed(options.warm_start),
         "search.seed": options.seed,
         "resources.workers": options.workers,

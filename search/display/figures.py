@@ -48,7 +48,8 @@ def _amount(name: str, amount: Amount) -> str:
         clock_text(value) if amount.unit == "seconds" else f"{value:.2f}"
         for value in (amount.used, amount.asked, amount.left)
     )
-    return f"{name.replace('_', ' ')} {used} of {asked}, {left} left to search"
+    of = f"{asked} {amount.currency}".rstrip()
+    return f"{name.replace('_', ' ')} {used} of {of}, {left} left to search"
 
 
 def reasons_text(counted: Mapping[str, int]) -> str:

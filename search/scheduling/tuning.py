@@ -30,6 +30,7 @@ from search.runs.stopping import StopRequest
 from search.scheduling.frozen_workers import FrozenWorkers
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
 from search.scheduling.tune_objects import NotRestored, name_of
+from search.workers.places import node_of
 from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
@@ -205,7 +206,8 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
 
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         """Notes that a worker is held for a trial from now on."""
-        self._keep(lambda: self._book.began(name_of(trial)))
+        actor = trial.temporary_state.ray_actor
+        self._keep(lambda: self._book.began(name_of(trial), lambda: node_of(actor)))
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch and the state after it, or keeps the outcome for the end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,17 +25,21 @@ from neurosweep.errors import (
 from reports import TrialRecord
 from reports.ranking import Ranking
 from search.books.assignment import Plan
-from search.books.trial_records import CountMissed
+from search.books.trial_records import CountMissed, first_line
 from search.budgets.budget import Budget
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
 from search.workers.limits import Limits
+from search.workers.places import node_of
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
 
-__all__ = ["Run", "StageWorkers", "timed", "true_labels"]
+__all__ = ["FINAL_STAGES", "Run", "StageWorkers", "placing", "timed", "true_labels"]
+
+FINAL_STAGES = "final stages"
+"""What the worker is held for that does the stages after the search."""
 
 _ATTEMPTS = 3
 """How often a task is begun that loses its worker: no fault of its own, but not for ever."""
@@ -112,6 +116,31 @@ class Run:
         """The order of its trials."""
         return Ranking(self.plan.experiment.search.aim.objectives)
 
+    @contextlib.contextmanager
+    def hired(self, name: str, stage: str) -> Iterator[StageWorkers]:
+        """Holds a worker for the length of the block, and counts what it costs.
+
+        Args:
+            name: What it is held for; unlike all that are held at the time.
+            stage: The stage that this is part of, as `reports.spending.STAGES` names it.
+        """
+        with (
+            self.budget.held.holding(name, stage),
+            StageWorkers(
+                self.runtime,
+                self.resources,
+                self.limits,
+                depot=self.depot,
+                placed=placing(self.budget, name, self.display),
+                lost=lambda why: self._note_loss(name, why),
+            ) as worker,
+        ):
+            yield worker
+
+    def _note_loss(self, name: str, why: str) -> None:
+        self.budget.held.lose(name)
+        self.display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
+
     def count_missed(self) -> CountMissed | None:
         """Counts missed positives in validation probabilities; None without a negative class.
 
@@ -144,6 +173,16 @@ class Run:
         }
 
 
+def placing(budget: Budget, name: str, display: Display) -> Callable[[Any], None]:
+    """Told the actor of a held worker once it has its place, says what it costs there."""
+
+    def placed(actor: Any) -> None:
+        if (told := budget.place(name, lambda: node_of(actor))) is not None:
+            display.note(told)
+
+    return placed
+
+
 class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
     """One worker for the stages around the search, warm from task to task.
 
@@ -158,6 +197,8 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         *,
         depot: RemoteDepot | None = None,
         tasks: str = TASKS,
+        placed: Callable[[Any], None] | None = None,
+        lost: Callable[[str], None] | None = None,
     ) -> None:
         """Asks Ray for a worker with the resources of one trial.
 
@@ -167,6 +208,8 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             limits: What training may take; None for what holds by default.
             depot: Where it fetches features and weights from; None where it fetches nothing.
             tasks: The module of the tasks.
+            placed: Told the actor each time that one was seen at its place.
+            lost: Told why, each time that one was lost and is replaced.
         """
         self._settings = WorkerSettings(
             source=None,
@@ -178,6 +221,9 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             tasks=tasks,
         )
         self._replaced = False
+        self._placed = placed or (lambda _: None)
+        self._lost = lost or (lambda _: None)
+        self._is_placed = False
         self._hire()
 
     def __exit__(self, *_: object) -> None:
@@ -191,7 +237,11 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         Args:
             seconds: The longest wait.
         """
-        return bool(ray.wait([self._ready], timeout=seconds)[0])
+        ready = bool(ray.wait([self._ready], timeout=seconds)[0])
+        if ready and not self._is_placed:
+            self._is_placed = True
+            self._placed(self._actor)
+        return ready
 
     def run(self, task: str, payload: dict[str, Any], *, seconds: float | None = None) -> Any:
         """Runs a task of `search.workers.tasks` and returns its result.
@@ -254,6 +304,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         look = limits.ask_every
         while silent <= limits.frozen:
             if ray.wait([answer], timeout=look)[0]:
+                self.ready(0)
                 return ray.get(answer)
             if not self.ready(0) or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
                 silent = 0.0
@@ -267,6 +318,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             ray.kill(self._actor)
         self._hire()
         self._replaced = True
+        self._lost(message)
         return "failed", {"kind": WorkerLostError.__name__, "message": message}
 
     def _hire(self) -> None:
@@ -274,6 +326,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         actor = ray.remote(num_cpus=resources["CPU"], num_gpus=resources["GPU"])(StageWorker)
         self._actor = actor.options(max_concurrency=_THREADS).remote(self._settings)
         self._ready = self._actor.__ray_ready__.remote()
+        self._is_placed = False
 
 
 def _where(failure: Mapping[str, str]) -> str:

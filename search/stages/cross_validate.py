@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, TrialRecord
-from search.stages.context import Run, StageWorkers
+from search.stages.context import Run
 from search.stages.evaluate import finalists
 from search.stages.fine_tune import read_recipe
 from search.stages.fold_scores import FoldScores
@@ -98,7 +98,7 @@ def cross_validate(run: Run, worker: Worker, *, hire: Hire | None = None) -> Non
 
 
 def _hire(run: Run) -> AbstractContextManager[Worker]:
-    return StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot)
+    return run.hired(f"cross-validation {threading.get_ident()}", "final")
 
 
 def _rounds(run: Run, chosen: Sequence[TrialRecord], scores: FoldScores) -> list[_Round]:
@@ -185,8 +185,7 @@ class _Crew:
         self._drive(self._first)
 
     def _drive_another(self) -> None:
-        name = f"cross-validation {threading.get_ident()}"
-        with self._run.budget.held.holding(name), self._hire(self._run) as worker:
+        with self._hire(self._run) as worker:
             # A cluster that shrank since the search has no place for it, and never might.
             while not worker.ready(1.0):
                 if self._closed.is_set() or self._waiting.empty():

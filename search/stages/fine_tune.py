@@ -12,10 +12,12 @@ import spaces
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
 from reports.ranking import Ranking
+from search.books.attempts import with_spent
 from search.books.trial_records import first_line, judged
 from search.books.weights_kept import has_weights, load_weights, save_array, save_weights
+from search.budgets.spent import Spent
 from search.runs.run_directory import RunDirectory
-from search.stages.context import Run, StageWorkers
+from search.stages.context import FINAL_STAGES, Run, StageWorkers
 from search.studies.second_study import propose_fine_tuning
 from trainables import FineTune, FitResult, Recipe
 
@@ -28,6 +30,10 @@ _NOT_OF_THE_PARENT: dict[str, Any] = dict.fromkeys(
         "latency_ms",
         "feasible",
         "held_seconds",
+        "gpu_hours",
+        "cost",
+        "lost_workers",
+        "lost_seconds",
         "setup_seconds",
         "tracing_seconds",
     )
@@ -150,6 +156,7 @@ def _try(
         "weights": load_weights(run.directory, parent.trial_id),
         "source": run.source,
     }
+    before = run.budget.held.of(FINAL_STAGES)
     try:
         result: FitResult | None = worker.run(
             "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
@@ -160,13 +167,15 @@ def _try(
     except TrialError as error:
         name = _name(parent, number)
         run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
-        return _failed(run.directory, parent, name, settings, str(error), started)
+        failed = _failed(parent, name, settings, str(error), started)
+        return _write_failed(run.directory, _paid(run, failed, before), str(error))
     if result is None:
         why = "the time was over before its first epoch"
         run.display.note(_left_out(parent, why, "--resume with more time tries again"))
         return None
     recipe = replace(recipe, fine_tune=_as_done(settings, result))
     record = _record(run, parent, _name(parent, number), recipe, result, started)
+    record = _paid(run, record, before)
     _keep(run, record, recipe, result)
     return record
 
@@ -189,16 +198,23 @@ def _too_little_time(run: Run, parent: TrialRecord) -> float | None:
     return left if left is not None and left < parent.seconds / max(1, parent.epochs) else None
 
 
+def _paid(run: Run, record: TrialRecord, before: Spent | None) -> TrialRecord:
+    """The record with what the worker of the final stages came to meanwhile."""
+    after = run.budget.held.of(FINAL_STAGES)
+    if before is None or after is None:
+        return record
+    return with_spent(record, after - before, run.budget.gpus_each)
+
+
 def _failed(
-    run: RunDirectory,
     parent: TrialRecord,
     name: str,
     settings: FineTune,
     message: str,
     started: str,
 ) -> TrialRecord:
-    """Records a fine-tuning that did not come to its end; the parent is not touched by it."""
-    record = replace(
+    """A fine-tuning that did not come to its end; the parent is not touched by it."""
+    return replace(
         parent,
         trial_id=name,
         parent_id=parent.trial_id,
@@ -217,6 +233,9 @@ def _failed(
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(settings),
     )
+
+
+def _write_failed(run: RunDirectory, record: TrialRecord, message: str) -> TrialRecord:
     run.trial(record.trial_id)
     run.write(f"trials/{record.trial_id}/log.txt", (message.rstrip() + "\n").encode())
     run.count(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import scans
@@ -24,8 +24,17 @@ def choose_runtime(
     source: scans.Source,
     resources: Mapping[str, float],
     display: Display,
+    placed: Callable[[Any], None] | None = None,
 ) -> Runtime:
     """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
+
+    Args:
+        run: The run directory.
+        plan: What the images' sizes and the families are taken from.
+        source: The images.
+        resources: What a trial gets, as Ray names it.
+        display: Told what was chosen.
+        placed: Told the worker's actor once it has its place.
 
     Returns:
         What every trial of the run is trained under; it stands in run.yaml.
@@ -36,7 +45,7 @@ def choose_runtime(
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
         deterministic = resources["GPU"] == 0
-    with StageWorkers(Runtime(threads=threads), resources) as worker:
+    with StageWorkers(Runtime(threads=threads), resources, placed=placed) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         worker.run("prepare", {"source": source, "sizes": sizes})
         if "runtime" in run.info:

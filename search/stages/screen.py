@@ -24,7 +24,7 @@ from search.screening.feature_pass import FeaturePass
 from search.screening.halving import Round, rounds_of
 from search.screening.images import Images
 from search.screening.rows import Standing, row_of
-from search.stages.context import Run, StageWorkers
+from search.stages.context import Run
 from search.stages.pool import Worker, WorkerPool
 from trainables import Probed
 from trainables.features.frozen import Frozen
@@ -43,10 +43,7 @@ Hire = Callable[[Run, int], AbstractContextManager[Worker]]
 
 @contextmanager
 def _hired(run: Run, number: int) -> Iterator[Worker]:
-    with (
-        run.budget.held.holding(f"screening {number}"),
-        StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot) as worker,
-    ):
+    with run.hired(f"screening {number}", "screen") as worker:
         yield worker
 
 

@@ -8,6 +8,8 @@ pytestmark = pytest.mark.timeout(1800)
 
 TIMES = {"seconds", "started_at", "finished_at"} | {
     "held_seconds",
+    "gpu_hours",
+    "cost",
     "setup_seconds",
     "tracing_seconds",
 }

@@ -17,6 +17,9 @@ from reports.records import Origin, Stage, Status, TrialRecord
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 BEGIN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
+_PRICE = 1.21  # USD for an hour of the node, which has one GPU
+_LOST = {6: 2, 8: 1}  # trials that lost workers, and how many
+
 # family, backbone, origin, status, plateau, epochs run
 _TRIALS = (
     ("plain_cnn", None, Origin.PAPER, Status.COMPLETED, 0.921, 12),
@@ -119,6 +122,8 @@ def fake_run() -> FakeRun:
             winner,
             trial_id="0010-ft",
             stage=Stage.FINE_TUNE,
+            lost_workers=None,
+            lost_seconds=None,
             parent_id=winner.trial_id,
             val_accuracy=_share(0.979),
             val_loss=0.081,
@@ -126,6 +131,7 @@ def fake_run() -> FakeRun:
             epochs_allowed=5,
             kept_epoch=3,
             seconds=17.25,
+            **_held(20.5),
             fine_tune={"learning_rate": 1e-4, "epochs": 5, "patience": 2},
             started_at=_time(430),
             finished_at=_time(447.25),
@@ -155,6 +161,7 @@ def _info() -> dict[str, Any]:
             "name": "test-data",
             "data": {"image_size": 64, "color": "grey", "validation": 0.2},
             "search": {"seed": 0, "trials": 13},
+            "resources": {"price_per_hour": {"gpu_worker": _PRICE}, "currency": "USD"},
         },
         "versions": {"neurosweep": "0.0.0", "python": "3.11.0", "tensorflow": "2.21.0"},
         "hardware": {"cpus": 2, "memory_gib": 8, "gpus": []},
@@ -169,6 +176,9 @@ def _info() -> dict[str, Any]:
             "known_set": None,
             "fingerprint": "f" * 64,
         },
+        "resources": {"CPU": 4.0, "GPU": 1.0},
+        "held_seconds": 492.0,
+        "held": {"measure": _spent(14.0), "search": _spent(418.0), "final": _spent(60.0, 5.0)},
         "measured": {"precision": "float32", "threads": 1},
         "stages": {"prepare": 6.5, "search": 418.0, "fine_tune": 20.0, "evaluate": 9.5},
     }
@@ -206,11 +216,26 @@ def _search_record(
         synthetic=True,
         image_size=64,
         parameters=None if failed else 100_000 * (number + 1),
+        **_held(2.5 * epochs + 4 + 12.5 * (number in _LOST)),
+        lost_workers=_LOST.get(number),
+        lost_seconds=12.5 if number in _LOST else None,
         started_at=_time(started),
         finished_at=_time(started + 2.5 * epochs + 1),
         error="ValueError: made up for a test" if failed else None,
         runtime={"threads": 1, "precision": "float32", "deterministic": True},
     )
+
+
+def _held(seconds: float) -> dict[str, float]:
+    """What holding a worker with one GPU came to."""
+    hours = seconds / 3600
+    cost = round(_PRICE * hours, 6)
+    return {"held_seconds": seconds, "gpu_hours": round(hours, 6), "cost": cost}
+
+
+def _spent(seconds: float, unpriced: float = 0.0) -> dict[str, float]:
+    cost = round(_PRICE * (seconds - unpriced) / 3600, 6)
+    return {"seconds": seconds, "cost": cost, "unpriced_seconds": unpriced}
 
 
 def _hyperparameters(family: str, number: int) -> dict[str, Any]:

@@ -59,6 +59,11 @@ RECORDS = st.builds(
     weights_hash=st.none() | _TEXT,
     probe=st.none() | _PROBE,
     multiply_adds=st.none() | _COUNT,
+    held_seconds=st.none() | _FINITE,
+    gpu_hours=st.none() | _FINITE,
+    cost=st.none() | _FINITE,
+    lost_workers=st.none() | _COUNT,
+    lost_seconds=st.none() | _FINITE,
 )
 
 

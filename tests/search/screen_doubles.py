@@ -87,7 +87,7 @@ class Workers:
     @contextmanager
     def hire(self, run, number):
         self.hired.append(number)
-        with run.budget.held.holding(f"screening {number}"):
+        with run.budget.held.holding(f"screening {number}", "screen"):
             yield self
 
     def ready(self, seconds):

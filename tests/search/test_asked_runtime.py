@@ -23,7 +23,7 @@ class Worker:
 
     tasks: list[str] = []  # noqa: RUF012 - one list for the one worker of a test
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         Worker.tasks = []
 
     def __enter__(self):

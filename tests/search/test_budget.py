@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.budgets.budget import Budget
+from search.budgets.spent import Spent
 
 
 def test_without_limits_only_trials_end_a_search():
@@ -89,7 +90,7 @@ def test_the_first_budget_that_is_used_up_ends_the_search():
     clock = Clock()
     budget = Budget(trials=None, seconds=3600.0, worker_hours=10.0, clock=clock)
     assert budget.search_seconds_left() == pytest.approx(0.88 * 3600)
-    budget.held.take_over(10 * 3600.0)
+    budget.held.take_over("search", Spent(seconds=10 * 3600.0))
     assert budget.search_seconds_left() == 0.0
     assert not budget.allows_another_trial(0)
 

@@ -318,3 +318,11 @@ def test_a_dry_run_says_what_goes_through_which_backbone(capsys, folder, setting
 def test_a_dry_run_without_backbones_says_nothing_of_a_screening(capsys, folder):
     assert search("--data", folder, "--set", "families={mini_vgg: {}}") == 0
     assert "screening" not in capsys.readouterr().out
+
+
+def test_a_cost_is_a_limit_and_needs_prices(capsys, folder):
+    words = ["--data", folder, "--set", "families={mini_vgg: {}}", "--max-cost", "3"]
+    assert search(*words) == 2
+    assert "`search.max_cost` needs what nodes cost" in capsys.readouterr().err
+    assert search(*words, "--set", "resources.price_per_hour=1.5") == 0
+    assert "a cost of 3 in all\nprices       every node 1.5, by the hour" in capsys.readouterr().out

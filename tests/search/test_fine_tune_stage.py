@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from child_tasks import result as fit_result
+from doubles import Clock
 from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Status
+from search.stages.context import FINAL_STAGES
 from search.stages.fine_tune import fine_tune, read_recipe
 from search.studies import second_study
 from search.workers import tasks
@@ -66,6 +68,28 @@ def is_untouched(run):
 
 def tuned_records(run):
     return [record for record in run.records if record.parent_id == "t0000"]
+
+
+def test_each_way_has_its_share_of_what_the_final_stages_hold(tmp_path):
+    clock = Clock()
+    run = stage_run(tmp_path / "run", split=split(), clock=clock)
+    record_of(run, "t0000", accuracy=0.9)
+    run.budget.workers_have(0.5)
+
+    class Slow(Worker):
+        def run(self, *task, **settings):
+            clock.now += 36.0
+            return super().run(*task, **settings)
+
+    with run.budget.held.holding(FINAL_STAGES, "final"):
+        run.budget.held.place(FINAL_STAGES, 0.01)
+        fine_tune(run, Slow(tuned(), TrialError("it broke"), tuned()))
+        clock.now += 64.0
+    records = tuned_records(run)
+    assert [record.held_seconds for record in records] == [36.0] * 4
+    assert [record.cost for record in records] == [0.36] * 4
+    assert [record.gpu_hours for record in records] == [0.005] * 4
+    assert run.budget.held.by_stage()["final"].cost == pytest.approx(4 * 0.36 + 0.64)
 
 
 def done_later(run):

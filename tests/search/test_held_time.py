@@ -6,6 +6,7 @@ import pytest
 from doubles import Clock
 
 from search.budgets.held_time import HeldTime
+from search.budgets.spent import Spent
 
 
 def test_seconds_of_all_workers_add_up_while_they_are_held():
@@ -17,20 +18,20 @@ def test_seconds_of_all_workers_add_up_while_they_are_held():
     held.hold("a")
     clock.now = 15.0
     assert (held.holders, held.seconds) == (2, 20.0)
-    assert held.release("a") == 15.0
+    assert held.release("a").seconds == 15.0
     clock.now = 20.0
     assert (held.holders, held.seconds) == (1, 25.0)
 
 
 def test_releasing_what_is_not_held_changes_nothing():
     held = HeldTime(Clock())
-    assert held.release("a") == 0.0
+    assert held.release("a") == Spent()
     assert held.seconds == 0.0
 
 
 def test_what_earlier_sittings_held_counts():
     held = HeldTime(Clock())
-    held.take_over(100.0)
+    held.take_over("search", Spent(seconds=100.0))
     assert held.seconds == 100.0
 
 
@@ -42,7 +43,7 @@ def test_a_worker_is_let_go_when_its_block_fails():
         clock.now = 3.0
         raise KeyError
 
-    with pytest.raises(KeyError), held.holding("stage"):
+    with pytest.raises(KeyError), held.holding("stage", "final"):
         work()
     assert (held.holders, held.seconds) == (0, 3.0)
 

@@ -16,6 +16,7 @@ from search.stages.context import StageWorkers
 from search.workers import control
 from search.workers.control import countdown
 from search.workers.limits import Limits
+from search.workers.places import node_of, nodes
 from search.workers.worker import WorkerSettings
 from trainables import Runtime
 
@@ -284,11 +285,16 @@ def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
             wait_until(lambda attempt=attempt: len(attempts(tmp_path, "stage")) == attempt + 1)
             os.kill(attempts(tmp_path, "stage")[attempt][who], signal.SIGKILL)
 
+    places, losses = [], []
     with (
-        stage_workers() as worker,
+        stage_workers(
+            placed=lambda actor: places.append(node_of(actor)), lost=losses.append
+        ) as worker,
         Meanwhile(kill, at_last=(tmp_path / "go-3").touch),
     ):
         assert worker.run("fine_tune", {"source": tmp_path}) == 3
+    assert places == [*nodes()] * 2  # a child that is killed leaves its worker where it is
+    assert len(losses) == 1
 
 
 def test_a_stages_task_outlives_a_frozen_worker(tmp_path):

@@ -13,8 +13,10 @@ from ray import tune
 import search.scheduling.tuning as tuning
 from neurosweep.errors import NeurosweepError, WorkerLostError
 from search.books.rungs import Rungs
+from search.budgets.prices import Node
 from search.runs.stopping import StopRequest
 from search.scheduling.tuning import BookCallback, BookSearcher, run_trials
+from search.workers.places import nodes
 from search.workers.worker import FINAL, PROGRESS, SCORE
 
 
@@ -43,6 +45,7 @@ class Book:
         self.breaks_in = breaks_in
         self.given, self.ended, self.epochs, self.stops = 0, [], 0, {}
         self.begun: list[str] = []
+        self.nodes: list[Node | None] = []
 
     @property
     def running(self):
@@ -67,8 +70,9 @@ class Book:
         assignment = {"trial_id": name, "recipe": {"epochs": 5}}
         return SimpleNamespace(to_dict=lambda: assignment)
 
-    def began(self, name):
+    def began(self, name, find):
         self.begun.append(name)
+        self.nodes.append(find())
 
     def may_be_stopped(self, name):
         return True
@@ -94,11 +98,18 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def local_ray():
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patched:
+        yield patched
+
+
+@pytest.fixture(scope="module")
+def local_ray(monkeypatch_module):
     # Workers must be able to import this file for its trainable.
     paths = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
     }
+    monkeypatch_module.setenv("RAY_NODE_TYPE_NAME", "cpu_worker")  # as the autoscaler does
     ray.init(
         num_cpus=2,
         include_dashboard=False,
@@ -128,6 +139,8 @@ def test_all_trials_run_and_end(local_ray, monkeypatch):
     node, _, process = book.where.partition("/")
     assert node == platform.node()
     assert int(process) != os.getpid()
+    assert book.nodes == [Node(type="cpu_worker", cpus=2.0, gpus=0.0)] * 4
+    assert book.nodes[:1] == nodes()
 
 
 def test_a_trial_among_the_worst_is_stopped_at_its_first_rung_and_the_book_knows_why(
