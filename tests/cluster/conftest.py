@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from hosts import Hosts, hosts, missing
+from s3_server import S3, s3_server_at
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD, FIRST, SECOND = 0, 1, 2
@@ -44,19 +45,20 @@ class Laptop:
 
     home: Path
     work: Path
+    store: dict[str, str]
 
     @property
     def environment(self) -> dict[str, str]:
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         own = {"HOME": str(self.home), "RAY_TMPDIR": str(self.home / "ray"), "PATH": programs}
         own |= {"NEUROSWEEP_CACHE": str(self.home / "cache"), "RAY_AUTH_MODE": "token"}
-        return {**os.environ, **own}
+        return {**os.environ, **own, **self.store}
 
-    def run(self, *words: object, seconds: float = 280, **environment: str):
+    def run(self, *words: object, seconds: float = 280, folder: Path | None = None):
         return subprocess.run(
             [str(word) for word in words],
-            cwd=self.work,
-            env={**self.environment, **environment},
+            cwd=folder or self.work,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -158,20 +160,32 @@ def _install(made: Hosts, number: int) -> None:
 
 
 def _mark() -> str:
-    """What `clusters/install.sh` calls an installation without extras."""
-    told = f"Python {platform.python_version()}\n \n".encode()
+    """What `clusters/install.sh` calls the installation that the cluster file asks for."""
+    code = Path.home() / "neurosweep"
+    words = f"-c {code}/constraints.txt -e {code}"
+    told = f"Python {platform.python_version()}\n{words}\n".encode()
     for name in ("pyproject.toml", "constraints.txt"):
         told += (ROOT / name).read_bytes()
     return hashlib.sha256(told).hexdigest()
 
 
 @pytest.fixture(scope="session")
-def laptop(tmp_path_factory) -> Laptop:
+def store(network) -> Iterator[S3]:
+    """An S3 server on the network; of the hosts only the head knows how to reach it."""
+    with s3_server_at(network.router) as server:
+        exports = [f"export {name}={value}" for name, value in server.environment.items()]
+        with (network.home(HEAD) / ".bashrc").open("a") as file:
+            file.write("\n".join(exports) + "\n")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def laptop(tmp_path_factory, store) -> Laptop:
     home = tmp_path_factory.mktemp("laptop")
     work = home / "work"
     work.mkdir()
     (work / "experiment.yaml").write_text(EXPERIMENT)
-    made = Laptop(home, work)
+    made = Laptop(home, work, store.environment)
     token = made.run("ray", "get-auth-token", "--generate")
     assert token.returncode == 0, token.stderr
     images = made.run("neurosweep", "data", "phantom", "images", "--images", 200, "--size", 48)
@@ -199,7 +213,7 @@ def cluster_file(network, laptop) -> Path:
 @pytest.fixture(scope="session")
 def cluster(network, laptop, cluster_file) -> Iterator[Cluster]:
     began = time.monotonic()
-    up = laptop.run("ray", "up", "-y", cluster_file, seconds=290)
+    up = laptop.run("ray", "up", "-y", cluster_file, seconds=290, folder=ROOT)
     assert up.returncode == 0, f"{up.stdout[-4000:]}\n{up.stderr[-4000:]}"
     seconds = time.monotonic() - began
     made = Cluster(cluster_file, network, laptop, seconds, began)
