@@ -41,6 +41,7 @@ from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
+from search.staging.images import have_images
 from search.workers.cluster import connected, plan_workers
 from search.workers.depot import RemoteDepot, depot
 
@@ -129,7 +130,7 @@ def _checked(experiment: Experiment) -> Plan:
     check_sinks(experiment.search.sinks)
     path = experiment.data.path
     labels, groups = experiment.data.labels, experiment.data.groups
-    classes = PHANTOM_CLASSES if path is None else find_files(path, labels).classes
+    classes = PHANTOM_CLASSES if path is None else find_files(have_images(path), labels).classes
     if groups is not None and not groups.is_file():
         raise DataError(f"data.groups must name a CSV of file and group; there is no {groups}")
     plan = Plan(experiment=experiment, classes=classes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import reports
 from search.quiet_start import load_tensorflow
-from search.runs.output import local_run
+from search.runs.output import local_run, parse_data
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -22,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--rank", type=int, metavar="N", help="the row of this rank (default 1)")
     which.add_argument("--trial", metavar="ID", help="the row of this trial")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the images, if they were moved")
+    parser.add_argument(
+        "--data",
+        type=parse_data,
+        metavar="DIR",
+        help="the images, if they were moved: a folder, or s3://BUCKET/IMAGES",
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="write the trained model there")
     parser.add_argument(
         "--allow-other-data",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
 from search.quiet_start import load_tensorflow
-from search.runs.output import parse_output
+from search.runs.output import parse_data, parse_output
 
 if TYPE_CHECKING:
     from search.conduct import Request
@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXPERIMENT.yaml",
         help="what to search; without it, the embedded demo",
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
+    parser.add_argument(
+        "--data",
+        type=parse_data,
+        metavar="DIR",
+        help="folder of images, or s3://BUCKET/IMAGES to bring them from there (gs:// too)",
+    )
     parser.add_argument(
         "--output",
         type=parse_output,
@@ -70,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the search and prints its leaderboard's first rows and where its files are."""
     experiment = _experiment(options)
-    if experiment.data.path is not None:
+    if isinstance(experiment.data.path, Path):
         from scans.files.folder import find_files
 
         # A wrong folder is told before anything heavy is loaded.
@@ -123,7 +128,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
 def _overrides(options: argparse.Namespace) -> list[str]:
     """The options that stand for a value of the experiment, as --set would say them."""
     named: dict[str, Any] = {
-        "data.path": None if options.data is None else json.dumps(str(options.data.absolute())),
+        "data.path": None if options.data is None else json.dumps(_told(options.data)),
         "search.trials": options.trials,
         "search.time_budget": options.time_budget,
         "search.gpu_hours": options.gpu_hours,
@@ -133,6 +138,10 @@ def _overrides(options: argparse.Namespace) -> list[str]:
     }
     told = [f"{key}={value}" for key, value in named.items() if value is not None]
     return [*told, *options.overrides]
+
+
+def _told(data: Path | str) -> str:
+    return data if isinstance(data, str) else str(data.absolute())
 
 
 def _listed(paths: list[Path] | None) -> str | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from search.files.uris import holds_credentials, is_uri
 
-__all__ = ["RunUri", "local_run", "parse_output"]
+__all__ = ["RunUri", "local_run", "parse_data", "parse_output"]
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,25 @@ def parse_output(text: str) -> Path | RunUri:
     if not is_uri(text):
         return Path(text)
     parts = urlsplit(text)
-    if holds_credentials(text):
-        raise argparse.ArgumentTypeError(
-            "credentials come from the environment, never from a URI, which is written down; "
-            "leave out what stands before the @"
-        )
+    _refuse_credentials(text)
     if not parts.path.strip("/"):
         raise argparse.ArgumentTypeError(
             f"an output must name a place inside a bucket, such as {parts.scheme}://BUCKET/RUN; "
             f"received {text}"
         )
     return RunUri(text if parts.query else text.rstrip("/"))
+
+
+def parse_data(text: str) -> Path | str:
+    """Reads the value of --data: a folder, or the URI of one on a store.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is a URI that holds credentials.
+    """
+    if not is_uri(text):
+        return Path(text)
+    _refuse_credentials(text)
+    return text
 
 
 def local_run(text: str) -> Path:
@@ -72,3 +80,11 @@ def local_run(text: str) -> Path:
             "from the store with the store's own tools"
         )
     return Path(text)
+
+
+def _refuse_credentials(uri: str) -> None:
+    if holds_credentials(uri):
+        raise argparse.ArgumentTypeError(
+            "credentials come from the environment, never from a URI, which is written down; "
+            "leave out what stands before the @"
+        )
