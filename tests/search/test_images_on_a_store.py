@@ -1,4 +1,4 @@
-"""Images that lie on an object store: brought once to the driver's machine, recorded by their URI."""
+"""Images on an object store: brought once to the driver's machine, recorded by their URI."""
 
 import http.server
 import io
@@ -196,9 +196,7 @@ def test_a_file_too_large_is_no_image(uri, gets, monkeypatch):
     assert gets == []
 
 
-@pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../x", "a/../../x", "a//x", "", ".", "a\0b", "a/"]
-)
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "a//x", "", ".", "a\0b", "a/"])
 def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
     assert not is_safe(name)
     entry = Entry(1, None)
