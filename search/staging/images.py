@@ -68,8 +68,10 @@ def have_images(path: Path | str) -> Path:
             copy.folder.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(lock_of(copy.folder))
             lock.acquire()
-        with lock:
+        try:
             _bring(store, copy, listed)
+        finally:
+            lock.release()
     except RunDirectoryError as error:
         raise DataError(str(error)) from None
     return copy.root

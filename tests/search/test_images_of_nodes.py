@@ -41,7 +41,7 @@ IMAGES = 45
 
 EXPERIMENT = """
 data: {image_size: 32}
-families: {plain_cnn: {}}
+families: {mini_vgg: {}}
 training: {epochs: 1}
 """
 
