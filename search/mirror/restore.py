@@ -136,6 +136,7 @@ def _put_beside(folder: Path) -> None:
         for path in list(folder.iterdir()):
             if path.name not in (".lock", ".holder"):
                 path.rename(beside / path.name)
+        (folder / "trials").mkdir()  # a run directory has one, even where no trial has ended
 
 
 def of_run(listed: dict[str, Entry]) -> dict[str, Entry]:

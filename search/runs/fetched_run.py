@@ -100,12 +100,12 @@ def fetch_run(
         NeurosweepError: The disk is, or would be, full.
     """
     folder = folder.expanduser().absolute()
-    files = of_run(origin.entries())
-    if _INFO not in files:
+    if origin.entry(_INFO) is None:  # before all of a large folder is listed
         raise RunDirectoryError(
             f"{origin} holds no run: there is no {_INFO}; give the folder or the URI that was the "
             "--output of a search"
         )
+    files = of_run(origin.entries())
     _check(origin, folder)
     with writing(folder, what="copies of runs", error=UserError):
         folder.mkdir(parents=True, exist_ok=True)
