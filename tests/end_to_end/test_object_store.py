@@ -14,7 +14,7 @@ import yaml
 
 pytestmark = pytest.mark.timeout(900)
 
-TRIALS = 4
+TRIALS = 6
 SMALL = (
     *("--set", "families={plain_cnn: {filters: {max: 16}, fc_width: 32}}"),
     *("--set", "training.epochs=1", "--set", "final.finalists=1", "--set", "final.fine_tune=false"),
@@ -83,6 +83,9 @@ def call(command, work, environment, s3, tmp_path):
 
 def test_a_lost_machine_goes_on_elsewhere(call, data, place, tmp_path, s3):
     uri, listed, read = place
+    # Its images are there when the search begins, so that it asks for the run while that goes on.
+    audited = call("other", "audit", data, "--format", "json")
+    assert json.loads(audited.communicate(timeout=300)[0])["images"] == 320
     words = ("search", "experiment.yaml", "--data", data, "--output", uri, "--trials", TRIALS)
     first = call("lost", *words, *SMALL)
     end = time.monotonic() + 400
