@@ -1,5 +1,6 @@
 """A data set ready to train on: the mapped images, their labels, the split, the statistics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,13 +91,20 @@ class ImageRows:
     test: NDArray[np.int64]
 
 
-def open_dataset(source: Source, *, image_size: int, color: str) -> Dataset:
+def open_dataset(
+    source: Source,
+    *,
+    image_size: int,
+    color: str,
+    built: Callable[[float], object] = lambda _: None,
+) -> Dataset:
     """Open a data set at one size; decodes it into the cache where that was not done yet.
 
     Args:
         source: Where the images are and how they are split.
         image_size: Height and width in pixels, at least 1.
         color: "grey" or "rgb".
+        built: Told the seconds that decoding took; not called where it was done before.
 
     Returns:
         The data set; its images are mapped, so opening costs no memory.
@@ -116,7 +124,7 @@ def open_dataset(source: Source, *, image_size: int, color: str) -> Dataset:
         image_size=image_size,
         color=color,
     )
-    images = open_images(wanted, source.cache)
+    images = open_images(wanted, source.cache, built)
     mean, std = training_statistics(images, rows.train, wanted.folder(source.cache))
     return Dataset(
         images=images,

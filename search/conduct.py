@@ -38,10 +38,12 @@ from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
+from search.stages.node_notes import note_nodes
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
+from search.staging.images import have_images
 from search.workers.cluster import connected, plan_workers
 from search.workers.depot import RemoteDepot, depot
 from search.workers.places import nodes
@@ -134,7 +136,7 @@ def _checked(experiment: Experiment) -> Plan:
     check_sinks(experiment.search.sinks)
     path = experiment.data.path
     labels, groups = experiment.data.labels, experiment.data.groups
-    classes = PHANTOM_CLASSES if path is None else find_files(path, labels).classes
+    classes = PHANTOM_CLASSES if path is None else find_files(have_images(path), labels).classes
     if groups is not None and not groups.is_file():
         raise DataError(f"data.groups must name a CSV of file and group; there is no {groups}")
     plan = Plan(experiment=experiment, classes=classes)
@@ -206,14 +208,19 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             display.note(printable(line))  # names of files come from others
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
-    with connected(request.address, run.path) as capacity, _depot(plan, source) as shared:
+    with (
+        connected(request.address, run.path) as capacity,
+        _depot(request, run, plan, source) as shared,
+    ):
         _take_sigterm()  # Ray takes it for itself when it starts
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_resources(budget, experiment, resources)
         check_priced(budget, nodes(), resources)
         with timed(run, display, "measure"), budget.held.holding("measure", "measure"):
             placed = placing(budget, "measure", display)
-            runtime = choose_runtime(run, plan, source, resources, display, placed)
+            runtime = choose_runtime(
+                run, plan, source, resources, display, depot=shared, placed=placed
+            )
         check_priced(budget, nodes(), resources)  # there may have been no node before
         run.update(
             state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
@@ -236,6 +243,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             run.update(**held_now(budget.held.by_stage()))  # a kill would leave no trace of it
         with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
             searched = search(under_way)
+        note_nodes(run, shared)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
         _finish(replace(under_way, records=[*searched, *tuned]))
     ended = datetime.now(UTC).isoformat(timespec="seconds")
@@ -262,14 +270,26 @@ def _finish(run: Run) -> None:
 
 
 @contextlib.contextmanager
-def _depot(plan: Plan, source: scans.Source) -> Iterator[RemoteDepot | None]:
-    """Where workers of other machines find features and weights; nowhere without backbones."""
+def _depot(
+    request: Request, run: RunDirectory, plan: Plan, source: scans.Source
+) -> Iterator[RemoteDepot | None]:
+    """Where workers of other machines find images, features and weights.
+
+    None on this machine alone without backbones: then workers lack nothing.
+    """
     transfer = plan.experiment.transfer
-    if transfer is None:
+    if transfer is None and request.address is None:
         yield None
         return
-    with depot(source, transfer.weights) as shared:
-        yield shared
+    weights = "random" if transfer is None else transfer.weights
+    # A local Ray has one node, on which the driver's folder is.
+    manifest = None if request.address is None else run.path / "manifest.parquet"
+    with depot(source, weights, manifest) as shared:
+        try:
+            yield shared
+        finally:
+            with contextlib.suppress(Exception):  # what ended the run matters more
+                note_nodes(run, shared)
 
 
 def _give_resources(budget: Budget, experiment: Experiment, resources: dict[str, float]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import spaces
 from scans.phantom import PHANTOM_CLASSES
 from search.books.assignment import Plan
@@ -12,6 +10,7 @@ from search.experiment import Experiment
 from search.files.uris import is_uri
 from search.stages.prepare import phantom_folder
 from search.staging.fetching import resolve_weights
+from search.staging.images import have_images
 from trainables.backbone_weights import missing_weights
 
 __all__ = ["describe"]
@@ -22,6 +21,7 @@ def describe(experiment: Experiment) -> str:
 
     Raises:
         DataError: if the data folder cannot be used.
+        StoreError: if the store that has it does not answer; images there are brought here.
         SpaceError: if a range cannot be.
         RunDirectoryError: if a run to learn from is none.
         ExperimentError: if such a run does not fit, or a backbone to be fine-tuned takes no part.
@@ -76,7 +76,8 @@ def _data(experiment: Experiment) -> tuple[str, tuple[str, ...], int | None]:
     if path is None:
         made = "" if phantom_folder().exists() else ", to be made first"
         return f"the embedded phantom data (synthetic){made}", PHANTOM_CLASSES, None
-    manifest = read_manifest(Path(path), labels=experiment.data.labels, cache=default_cache())
+    folder = have_images(path)
+    manifest = read_manifest(folder, labels=experiment.data.labels, cache=default_cache())
     groups_file = groups_file_of(manifest, experiment.data.groups)
     if groups_file is not None:
         read_told_groups(manifest, groups_file)  # raises for a CSV that cannot be

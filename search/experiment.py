@@ -74,11 +74,12 @@ class Data(_Section):
     (0, 0.5]; `negative_class` the class that means "nothing found": calling another class by it is
     a missed positive. With `folds` the finalists are cross-validated over so many folds. `leaks`
     says what happens to training images that are copies of test images: they are kept and counted,
-    or dropped from training. `groups` and `labels` are CSV files: which images belong to one
+    or dropped from training. `path` is a folder, or, as text, the URI of one on an object store.
+    `groups` and `labels` are CSV files: which images belong to one
     patient, and, where folders do not say it, each image's class (columns file, label).
     """
 
-    path: Path | None = None
+    path: Path | str | None = None
     image_size: int = Field(default=150, ge=16, le=1024)
     color: Literal["grey", "rgb"] = "grey"
     validation: float = Field(default=0.2, gt=0.0, le=0.5)
@@ -88,10 +89,34 @@ class Data(_Section):
     groups: Path | None = None
     labels: Path | None = None
 
+    @field_validator("path", mode="before")
+    @classmethod
+    def _folder_or_uri(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not is_uri(value):
+            return Path(value)
+        if holds_credentials(value):
+            raise ValueError(
+                "credentials come from the environment, never from a URI, which is written down; "
+                "leave out what stands before the @"
+            )
+        return value
+
+    @field_validator("groups", "labels", mode="before")
+    @classmethod
+    def _on_this_machine(cls, value: Any) -> Any:
+        if isinstance(value, str) and is_uri(value):
+            raise ValueError(
+                f"a CSV file on this machine; received {value}. One of the name labels.csv, or "
+                "groups.csv, in the data folder on the store is found there"
+            )
+        return value
+
     @field_validator("path", "groups", "labels")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+    def _absolute(cls, value: Path | str | None) -> Path | str | None:
+        return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
 class TransferSettings(_Section):

@@ -17,8 +17,15 @@ __all__ = ["predict_files"]
 _IMAGES_AT_ONCE = 256
 
 
-def predict_files(run: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
+def predict_files(
+    run: Path, files: Sequence[Path], *, named: str | None = None
+) -> list[dict[str, Any]]:
     """Returns per file its name, class and the probability of each class, in the order given.
+
+    Args:
+        run: The run directory.
+        files: The images.
+        named: How the user named the run, for messages; None for its folder.
 
     Raises:
         RunDirectoryError: if the run has no winner yet.
@@ -27,8 +34,8 @@ def predict_files(run: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
     folder = reports.read_run(run).path / "winner"
     if not folder.is_dir():
         raise RunDirectoryError(
-            f"{run} has no winner yet; let its search end, or go on with it: "
-            f"`neurosweep search --resume --output {run}`"
+            f"{named or run} has no winner yet; let its search end, or go on with it: "
+            f"`neurosweep search --resume --output {named or run}`"
         )
     trainables.start(trainables.Runtime(threads=os.cpu_count() or 1))
     winner = trainables.load_winner(folder)

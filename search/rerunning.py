@@ -15,6 +15,7 @@ from neurosweep.errors import DataError, ExperimentError, RunDirectoryError, Use
 from search import provenance
 from search.experiment import Experiment
 from search.stages.prepare import division, read_source, recorded_division
+from search.staging.images import have_images
 from search.staging.recipe_weights import with_weights
 
 __all__ = ["rerun"]
@@ -38,7 +39,7 @@ def rerun(
     *,
     rank: int | None = None,
     trial: str | None = None,
-    data: Path | None = None,
+    data: Path | str | None = None,
     output: Path | None = None,
     allow_other_data: bool = False,
 ) -> Iterator[str]:
@@ -48,13 +49,13 @@ def rerun(
         target: A run directory, or a winner's config.yaml.
         rank: Rank of the row; None with `trial` None means 1.
         trial: Name of the trial, for rows without a rank.
-        data: Folder of the images, where it is not the recorded one.
+        data: Folder of the images, or its URI on a store, where it is not the recorded one.
         output: Empty or missing folder for the trained model; None writes nothing.
         allow_other_data: Train on images other than those recorded.
 
     Raises:
         UserError: if there is no such row, or the images or the pretrained weights are others.
-        StoreError: if the store that has the weights does not answer.
+        StoreError: if the store that has the weights or the images does not answer.
     """
     _check_output(output)
     is_config = target.is_file()
@@ -86,7 +87,7 @@ def _print_epoch(epoch: trainables.EpochRecord) -> bool:
 
 
 def _from_run(
-    path: Path, rank: int | None, trial: str | None, data: Path | None, allow_other_data: bool
+    path: Path, rank: int | None, trial: str | None, data: Path | str | None, allow_other_data: bool
 ) -> _Row:
     run = reports.read_run(path)
     record = _chosen(run, rank, trial)
@@ -166,7 +167,7 @@ def _divided(manifest: scans.Manifest, how: scans.Division) -> scans.Source:
 
 
 def _from_config(
-    path: Path, rank: int | None, trial: str | None, data: Path | None, allow_other_data: bool
+    path: Path, rank: int | None, trial: str | None, data: Path | str | None, allow_other_data: bool
 ) -> _Row:
     del rank, trial
     recipe, scores = trainables.read_config(path)
@@ -181,7 +182,7 @@ def _from_config(
             f"{path} lacks {', '.join(sorted(missing))} among its scores; give a config.yaml as "
             "`neurosweep search` wrote it into winner/"
         )
-    manifest = scans.read_manifest(data, cache=scans.default_cache())
+    manifest = scans.read_manifest(have_images(data), cache=scans.default_cache())
     if manifest.fingerprint != scores.get("data_fingerprint") and not allow_other_data:
         raise DataError(
             f"the images in {data} are not those that {path} was trained on; name the right "

@@ -15,7 +15,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,7 +96,9 @@ class DecodedImages:
         return cache / DECODED / self.key
 
 
-def open_images(wanted: DecodedImages, cache: Path) -> NDArray[np.uint8]:
+def open_images(
+    wanted: DecodedImages, cache: Path, built: Callable[[float], object] = lambda _: None
+) -> NDArray[np.uint8]:
     """Map the decoded images into memory, decoding them first where that was not done yet.
 
     Processes that want the same cache at once wait for the first of them to build it.
@@ -103,6 +106,7 @@ def open_images(wanted: DecodedImages, cache: Path) -> NDArray[np.uint8]:
     Args:
         wanted: Which images, and how.
         cache: Folder of the caches; made where it is missing.
+        built: Told the seconds that decoding took, by the process that did it alone.
 
     Returns:
         Read-only memory map of shape `wanted.shape`.
@@ -120,7 +124,9 @@ def open_images(wanted: DecodedImages, cache: Path) -> NDArray[np.uint8]:
             with FileLock(lock_of(folder)):
                 mapped = _map(complete, wanted.shape)  # another may have built it meanwhile
                 if mapped is None:
+                    began = time.perf_counter()
                     _build(wanted, folder)
+                    built(time.perf_counter() - began)
                     mapped = _map(complete, wanted.shape)
     if mapped is None:
         raise NeurosweepError(

@@ -1,7 +1,8 @@
 """What stands in the cache folder: listed for people, and cleared without touching anything else.
 
-Known are the decoded caches, features of frozen networks, weights fetched from a store, manifest
-indexes, measurements of this machine and the phantom data, by their places, names and contents.
+Known are the decoded caches, features of frozen networks, weights fetched from a store, copies of
+image folders and of runs, manifest indexes, measurements of this machine and the phantom data, by
+their places, names and contents.
 Links are never followed and other files never deleted.
 """
 
@@ -20,12 +21,18 @@ from filelock import FileLock, Timeout
 
 from neurosweep.errors import NeurosweepError, UserError
 from scans.caches.decoded import ABOUT, DECODED, IMAGES, USED, lock_of
+from scans.caches.fetched import FETCHED
 from scans.manifest import PHANTOM_MARKER
 
 DECODED_IMAGES, MANIFEST_INDEX, PHANTOM_DATA = "decoded images", "manifest index", "phantom data"
 MEASUREMENT, FEATURES, WEIGHTS = "measurement", "features", "weights"
 """The kinds of what is stored; the last two are also the folders, below the cache folder, that hold
 one folder each per cache of features and per store that weights were fetched from."""
+
+IMAGE_COPY, RUN_COPY = "copy of images", "copy of a run"
+
+READ_RUNS = "read-runs"
+"""Name of the folder, below the cache folder, that holds what was read of runs on stores."""
 
 MANIFESTS = "manifests"
 """Name of the folder, below the cache folder, that holds one file per manifest index."""
@@ -51,6 +58,8 @@ _FEATURES_KEY = re.compile(
 _FEATURE_PARTS = re.compile(rf"{VALUES}|{MARKS}|{USED}|about\.json(\.[0-9a-f]{{8}}\.partial)?")
 _WEIGHTS_KEY = re.compile(r"[0-9a-f]{16}")
 _WEIGHT_PARTS = re.compile(r"(weights\.json|[\w.-]+\.h5)(\.[0-9a-f]{8}\.partial)?")
+_IMAGES_KEY = re.compile(r"(store|driver)-[0-9a-f]{16}")
+_RUN_KEY = re.compile(r"[A-Za-z0-9._-]+-[0-9a-f]{12}")
 _INDEX = re.compile(
     r"([0-9a-f]{16}\.parquet|pairs-[0-9a-f]{16}\.npy)(?P<unfinished>\.[0-9a-f]{8}\.partial)?"
 )
@@ -72,8 +81,8 @@ class Stored:
 
     Attributes:
         key: Its name, by which it can be cleared.
-        kind: `DECODED_IMAGES`, `FEATURES`, `WEIGHTS`, `MANIFEST_INDEX`, `MEASUREMENT` or
-            `PHANTOM_DATA`.
+        kind: `DECODED_IMAGES`, `FEATURES`, `WEIGHTS`, `IMAGE_COPY`, `RUN_COPY`, `MANIFEST_INDEX`,
+            `MEASUREMENT` or `PHANTOM_DATA`.
         path: Its folder or file.
         root: The data folder it was made from; None where that is not known.
         images: How many; None where that is not known.
@@ -123,6 +132,8 @@ def list_stored(cache: Path) -> list[Stored]:
             *_decoded(cache / DECODED),
             *_features(cache / FEATURES),
             *_weights(cache / WEIGHTS),
+            *_copies(cache / FETCHED, _IMAGES_KEY, IMAGE_COPY),
+            *_copies(cache / READ_RUNS, _RUN_KEY, RUN_COPY),
             *_files(cache / MANIFESTS, _INDEX, MANIFEST_INDEX),
             *_files(cache / MEASURED, _MEASUREMENT, MEASUREMENT),
             *_phantom(cache),
@@ -223,6 +234,31 @@ def _weights(folder: Path) -> Iterator[Stored]:
         )
 
 
+def _copies(folder: Path, names: re.Pattern[str], kind: str) -> Iterator[Stored]:
+    for path, _ in _folders(folder, names):
+        about, sizes = _read_about(path / ABOUT), _sizes(path)
+        images = about.get("files") if kind == IMAGE_COPY else None
+        yield Stored(
+            key=path.name,
+            kind=kind,
+            path=path,
+            root=about.get("from") if isinstance(about.get("from"), str) else None,
+            images=images if isinstance(images, int) else None,
+            size=sum(sizes),
+            last_used=_utc(os.lstat(path).st_mtime),
+            complete=bool(about),
+        )
+
+
+def _sizes(folder: Path) -> list[int]:
+    """Return the bytes of each file below a folder."""
+    return [
+        os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - as `os.walk` gives them
+        for place, _, names in os.walk(folder)
+        for name in names
+    ]
+
+
 def _folders(folder: Path, names: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
     """Return the folders below one of ours that have names of ours."""
     for entry in _entries(folder):
@@ -253,11 +289,6 @@ def _phantom(cache: Path) -> Iterator[Stored]:
         return
     made_with = _read_about(marker).get("phantom")
     facts = made_with if isinstance(made_with, dict) else {}
-    sizes = [
-        os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - as `os.walk` gives them
-        for place, _, names in os.walk(folder)
-        for name in names
-    ]
     yield Stored(
         key=PHANTOM,
         kind=PHANTOM_DATA,
@@ -265,7 +296,7 @@ def _phantom(cache: Path) -> Iterator[Stored]:
         root=str(folder),
         images=facts.get("images") if isinstance(facts.get("images"), int) else None,
         image_size=facts.get("size") if isinstance(facts.get("size"), int) else None,
-        size=sum(sizes),
+        size=sum(_sizes(folder)),
         last_used=_utc(marker.stat().st_mtime),
     )
 
@@ -312,6 +343,9 @@ def _remove(stored: Stored) -> str | None:
             stored.path.unlink(missing_ok=True)  # written whole, so nobody holds a lock on it
             return None
         with FileLock(_lock(stored), timeout=0):
+            if stored.kind in (IMAGE_COPY, RUN_COPY):
+                shutil.rmtree(stored.path)  # nothing but copies is put below its name
+                return None
             return _remove_locked(stored)
     except Timeout:
         return "it is being built right now"

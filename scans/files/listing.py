@@ -84,7 +84,7 @@ def _visible(folder: Path, root: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
             kept = sorted(
-                (entry for entry in entries if not _is_leftover(entry.name)),
+                (entry for entry in entries if not is_leftover(entry.name)),
                 key=lambda entry: entry.name,
             )
     except OSError as error:
@@ -98,7 +98,8 @@ def _visible(folder: Path, root: Path) -> list["os.DirEntry[str]"]:
     return kept
 
 
-def _is_leftover(name: str) -> bool:
+def is_leftover(name: str) -> bool:
+    """Tell a name that is passed over: a hidden one, or what systems leave behind."""
     return name.startswith(".") or name.lower() in _LEFTOVERS
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosweep.errors import UserError
+from search.runs.output import parse_data
 
 __all__ = ["FINDINGS", "SUMMARY", "add_arguments", "run"]
 
@@ -19,7 +20,12 @@ FINDINGS = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="a folder of images")
+    parser.add_argument(
+        "data",
+        type=parse_data,
+        metavar="DATA",
+        help="a folder of images, or s3://BUCKET/IMAGES to bring them from there",
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="a CSV of file,label")
     parser.add_argument("--groups", type=Path, metavar="FILE", help="a CSV of file,group")
     parser.add_argument("--strict", action="store_true", help="exit with 4 if there are findings")
@@ -32,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what was found and writes all of it."""
     import scans
+    from search.staging.images import have_images
 
-    manifest = scans.read_manifest(options.data, labels=options.labels, cache=scans.default_cache())
+    root = have_images(options.data)
+    manifest = scans.read_manifest(root, labels=options.labels, cache=scans.default_cache())
     copies = scans.find_copies(manifest, cache=scans.default_cache())
     groups_file = scans.groups_file_of(manifest, options.groups)
     groups = None if groups_file is None else scans.group_images(manifest, copies, groups_file)
@@ -45,8 +53,12 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(text, end="")
     else:
-        _print_table(found, str(manifest.root), str(output))
+        _print_table(found, _named(options.data), str(output))
     return FINDINGS if options.strict and found["findings"] else 0
+
+
+def _named(data: Path | str) -> str:
+    return data if isinstance(data, str) else str(data.expanduser().absolute())
 
 
 def _write(output: Path, text: str) -> None:

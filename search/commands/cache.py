@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "list or clear the decoded images, features and fetched weights of this machine"
+SUMMARY = "list or clear the decoded images, features and fetched files of this machine"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

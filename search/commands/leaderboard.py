@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from search.runs.output import local_run
+from search.runs.output import parse_output
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -13,7 +13,13 @@ SUMMARY = "show the ranked trials of runs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("runs", nargs="+", type=local_run, metavar="RUN", help="run directories")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=parse_output,
+        metavar="RUN",
+        help="run directories, or s3://BUCKET/RUN (gs:// too)",
+    )
     parser.add_argument("--sort", metavar="COLUMN", help="sort by a column, best first")
     parser.add_argument("--top", type=int, metavar="N", help="the first N rows only")
     parser.add_argument("--family", metavar="F", help="rows of one family only")
@@ -25,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the rows."""
     import reports
+    from search.runs.reading import ROWS, at_hand
 
-    rows = [
-        row for path in options.runs for row in reports.build_leaderboard(reports.read_run(path))
-    ]
+    paths = [at_hand(run, ROWS) for run in options.runs]
+    rows = [row for path in paths for row in reports.build_leaderboard(reports.read_run(path))]
     chosen = reports.select_rows(
         rows, sort=options.sort, top=options.top, family=options.family, where=options.where
     )

@@ -13,7 +13,7 @@ from typing import Any
 import reports
 from neurosweep.errors import DataError, UserError
 from search.quiet_start import load_tensorflow
-from search.runs.output import local_run
+from search.runs.output import RUN_HELP, parse_output
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -22,7 +22,7 @@ SUMMARY = "classify images with the winner of a run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=local_run, metavar="RUN", help="a run directory")
+    parser.add_argument("run", type=parse_output, metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE|FOLDER", help="images, or folders of them"
     )
@@ -34,12 +34,15 @@ def run(options: argparse.Namespace) -> int:
     """Prints or writes one row per image."""
     if options.format == "parquet" and options.output is None:
         raise DataError("--format parquet writes a file; name it with --output FILE")
+    from search.runs.reading import WINNER, at_hand
+
     files = _files(options.images)
-    reports.read_run(options.run)  # what is no run is told before anything heavy is loaded
+    run = at_hand(options.run, WINNER)
+    reports.read_run(run)  # what is no run is told before anything heavy is loaded
     load_tensorflow()
     from search.predicting import predict_files
 
-    rows = predict_files(options.run, files)
+    rows = predict_files(run, files, named=str(options.run))
     try:
         _write(rows, options.format, options.output)
     except OSError as error:

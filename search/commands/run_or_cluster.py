@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from search.runs.output import local_run
+from search.files.uris import is_uri
 
 __all__ = ["ClusterFile", "add_choice", "run_or_cluster"]
+
+_Run = TypeVar("_Run")
 
 
 @dataclass(frozen=True)
@@ -21,16 +25,20 @@ class ClusterFile:
         return str(self.path)
 
 
-def run_or_cluster(text: str) -> Path | ClusterFile:
-    """Reads the word: a file ending in .yaml or .yml is a cluster's.
+def run_or_cluster(run: Callable[[str], _Run]) -> Callable[[str], _Run | ClusterFile]:
+    """Returns what reads the word: a file ending in .yaml or .yml is a cluster's.
 
-    Raises:
-        argparse.ArgumentTypeError: It is a URI.
+    Args:
+        run: Reads every other word.
     """
-    path = Path(text)
-    if path.suffix in (".yaml", ".yml") and not path.is_dir():
-        return ClusterFile(path)
-    return local_run(text)
+
+    def read(text: str) -> _Run | ClusterFile:
+        path = Path(text)
+        if path.suffix in (".yaml", ".yml") and not is_uri(text) and not path.is_dir():
+            return ClusterFile(path)
+        return run(text)
+
+    return read
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ExperimentError
 from search.quiet_start import load_tensorflow
-from search.runs.output import parse_output
+from search.runs.output import parse_data, parse_output
 
 if TYPE_CHECKING:
     from search.conduct import Request
@@ -47,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declares the options that stand for a value of the experiment."""
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of images")
+    parser.add_argument(
+        "--data",
+        type=parse_data,
+        metavar="DIR",
+        help="folder of images, or s3://BUCKET/IMAGES to bring them from there (gs:// too)",
+    )
     parser.add_argument("--trials", type=int, metavar="N", help="trials with a final state")
     parser.add_argument(
         "--time-budget", metavar="30m", help="wall-clock time of the whole run: 90s, 30m, 2h"
@@ -81,7 +86,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the search and prints its leaderboard's first rows and where its files are."""
     experiment = _experiment(options)
-    if experiment.data.path is not None:
+    if isinstance(experiment.data.path, Path):
         from scans.files.folder import find_files
 
         # A wrong folder is told before anything heavy is loaded.
@@ -134,7 +139,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
 def overrides(options: argparse.Namespace) -> list[str]:
     """Returns the options that stand for a value of the experiment, as --set would say them."""
     named: dict[str, Any] = {
-        "data.path": None if options.data is None else json.dumps(str(options.data.absolute())),
+        "data.path": None if options.data is None else json.dumps(_told(options.data)),
         "search.trials": options.trials,
         "search.time_budget": options.time_budget,
         "search.gpu_hours": options.gpu_hours,
@@ -145,6 +150,10 @@ def overrides(options: argparse.Namespace) -> list[str]:
     }
     told = [f"{key}={value}" for key, value in named.items() if value is not None]
     return [*told, *options.overrides]
+
+
+def _told(data: Path | str) -> str:
+    return data if isinstance(data, str) else str(data.absolute())
 
 
 def _listed(paths: list[Path] | None) -> str | None:

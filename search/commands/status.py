@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import UserError
 from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.runs.output import RUN_HELP, RunUri, parse_output
 from search.submission.last_words import last_words
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
+
+    from search.following.run_status import RunStatus
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -28,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument(
         "run",
-        type=run_or_cluster,
+        type=run_or_cluster(parse_output),
         metavar="RUN|CLUSTER.yaml",
-        help="the run directory, or the file of a cluster that a search was submitted to",
+        help=f"{RUN_HELP}, or the file of a cluster that a search was submitted to",
     )
     add_choice(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -48,14 +51,12 @@ def run(options: argparse.Namespace) -> int:
     """Prints how the run stands, once or until it ends."""
     from rich.console import Console
 
-    from search.following.run_status import read_status
-
     console = Console()
     if isinstance(options.run, ClusterFile):
         return _of_cluster(options, console)
     if options.watch is not None:
         return _watch(options, console)
-    status = read_status(options.run)
+    status = _read(options.run)
     if options.format == "json":
         print(json.dumps(status.to_dict(), indent=2, ensure_ascii=False))
         return 0
@@ -65,6 +66,12 @@ def run(options: argparse.Namespace) -> int:
         console = Console(width=_WIDTH_OF_A_FILE)
     console.print(draw_status(status, width=console.width), soft_wrap=not console.is_terminal)
     return 0
+
+
+def _read(run: Path | RunUri) -> RunStatus:
+    from search.following.run_status import read_mirrored_status, read_status
+
+    return read_status(run) if isinstance(run, Path) else read_mirrored_status(run)
 
 
 def _of_cluster(options: argparse.Namespace, console: Console) -> int:
@@ -103,13 +110,12 @@ def _watch(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _redraw(path: Path, seconds: float, live: Live) -> None:
+def _redraw(run: Path | RunUri, seconds: float, live: Live) -> None:
     """Draws how the run stands until it has ended."""
     from search.following.drawing import draw_status
-    from search.following.run_status import read_status
 
     while True:
-        status, size = read_status(path), live.console.size
+        status, size = _read(run), live.console.size
         drawn = draw_status(status, width=size.width, height=size.height - 1)
         live.update(drawn, refresh=True)
         if not status.running:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError, UserError
 from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.runs.output import local_run
 
 if TYPE_CHECKING:
     from search.following.run_status import RunStatus
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument(
         "run",
-        type=run_or_cluster,
+        type=run_or_cluster(local_run),
         metavar="RUN|CLUSTER.yaml",
         help="the run directory, or the file of a cluster that a search was submitted to",
     )

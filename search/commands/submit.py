@@ -92,7 +92,7 @@ def _changed(options: argparse.Namespace, head: Head) -> tuple[tuple[str, ...], 
     from search.submission.places import on_the_head
 
     told: list[str] = []
-    if options.data is not None:
+    if isinstance(options.data, Path):
         moved, told = on_the_head({"data": {"path": str(options.data.absolute())}}, head)
         data = Path(moved["data"]["path"])
         options = argparse.Namespace(**{**vars(options), "data": data})

@@ -26,7 +26,10 @@ def draw_status(status: RunStatus, *, width: int, height: int | None = None) -> 
         width: Signs a line may have.
         height: Lines it may take; None for as many as it needs.
     """
-    head = [full_line(f"{printable(str(status.path))}", "bold"), *_state_lines(status)]
+    head = [
+        full_line(f"{printable(status.place or str(status.path))}", "bold"),
+        *_state_lines(status),
+    ]
     if status.left_running:
         head.append(full_line(f"left running: {_named(status.left_running)}", "dim"))
     taken = sum(1 + line.cell_len // width for line in head if not line.no_wrap)
@@ -38,6 +41,8 @@ def draw_status(status: RunStatus, *, width: int, height: int | None = None) -> 
 def _state_lines(status: RunStatus) -> list[Text]:
     began = f", began {moment(status.began)}" if status.began else ""
     lines = [full_line(f"{status.state}{began}{_who(status)}", _STYLES.get(status.state, "yellow"))]
+    if status.as_of:
+        lines.append(full_line(f"as it was mirrored {moment(status.as_of)}", "dim"))
     if status.running and status.standing.stage:
         detail = f": {status.standing.detail}" if status.standing.detail else ""
         lines.append(full_line(f"stage {status.standing.stage}{printable(detail)}"))
@@ -50,7 +55,7 @@ def _who(status: RunStatus) -> str:
 
 
 def _what_next(status: RunStatus) -> list[str]:
-    again = f"`neurosweep search --resume --output {status.path}` goes on"
+    again = f"`neurosweep search --resume --output {status.place or status.path}` goes on"
     if status.stop_asked:
         return ["a stop was asked for: no trial begins any more, those that run end after an epoch"]
     if status.state == GONE:

@@ -22,9 +22,11 @@ from search.display.standing import STATUS_FILE, RunningTrial, Standing
 from search.display.tally import Tally
 from search.files.holder import Holder
 from search.following.holding import is_held
+from search.runs.output import RunUri
+from search.runs.reading import STATUS, mirrored
 from search.runs.stopping import StopRequest
 
-__all__ = ["GONE", "RunStatus", "read_status"]
+__all__ = ["GONE", "RunStatus", "read_mirrored_status", "read_status"]
 
 GONE = "driver gone"
 """State of a run that nobody holds and that did not end in order: its driver was killed."""
@@ -43,6 +45,8 @@ class RunStatus:
         stop_asked: Whether `neurosweep stop` was called and not yet answered.
         standing: Counts, budget and what runs; nothing runs without a driver.
         left_running: Trials that ran when the driver ended.
+        place: Where it is, as the user named it: the URI of a run on a store; empty for `path`.
+        as_of: ISO 8601 time at which what is told was put on a store; empty for a folder.
     """
 
     path: Path
@@ -53,6 +57,8 @@ class RunStatus:
     stop_asked: bool
     standing: Standing
     left_running: tuple[RunningTrial, ...]
+    place: str = ""
+    as_of: str = ""
 
     @property
     def running(self) -> bool:
@@ -64,7 +70,7 @@ class RunStatus:
         standing = self.standing.to_dict()
         del standing["writer"]
         return {
-            "run": str(self.path),
+            "run": self.place or str(self.path),
             "name": self.name,
             "state": self.state,
             "began": self.began,
@@ -72,6 +78,7 @@ class RunStatus:
             "stop_asked": self.stop_asked,
             **standing,
             "left_running": [asdict(trial) for trial in self.left_running],
+            **({"as_of": self.as_of} if self.as_of else {}),
         }
 
 
@@ -82,6 +89,23 @@ def read_status(path: Path) -> RunStatus:
         RunDirectoryError: It is not a run directory, or a file in it is damaged.
     """
     held = is_held(path)  # before the files: what is read then is no older than the answer
+    return _status(path, held=held, holder=_holder(path) if held else None)
+
+
+def read_mirrored_status(uri: RunUri) -> RunStatus:
+    """Reads how a run on a store stands, as its driver mirrored it last.
+
+    Raises:
+        RunDirectoryError: There is no run, or a file of it is damaged.
+        StoreError: The store does not answer.
+    """
+    found = mirrored(uri, STATUS)
+    status = _status(found.path, held=found.holder is not None, holder=found.holder)
+    as_of = "" if found.modified is None else found.modified.isoformat(timespec="seconds")
+    return replace(status, place=str(uri), as_of=as_of)
+
+
+def _status(path: Path, *, held: bool, holder: str | None) -> RunStatus:
     run = reports.read_run(path)
     told = _told(run.path / STATUS_FILE)
     standing = _counted(run, told)
@@ -94,7 +118,7 @@ def read_status(path: Path) -> RunStatus:
         name=str(run.info.get("name", run.name)),
         state="running" if held else _state_without_driver(run.state),
         began=str(run.info.get("began", "")),
-        holder=_holder(run.path) if held else None,
+        holder=holder,
         stop_asked=held and StopRequest(run.path).exists(),
         standing=standing,
         left_running=() if held else alive,

@@ -19,7 +19,7 @@ from neurosweep.errors import LeaseLostError, RunDirectoryError, StoreError
 from search.files.holder import Holder
 from search.mirror.store import Store
 
-__all__ = ["LEASE", "LEASE_SECONDS", "Lease", "waking_and_sleeping"]
+__all__ = ["LEASE", "LEASE_SECONDS", "Lease", "holder_of", "waking_and_sleeping"]
 
 LEASE = "lease.json"
 """The name of the object."""
@@ -52,6 +52,17 @@ class _Held:
             return _Held(str(told["id"]), Holder(**told["holder"]))
         except (ValueError, TypeError, KeyError):
             return None
+
+
+def holder_of(store: Store) -> str | None:
+    """Who has written the lease last, for people; None where nobody has one.
+
+    Raises:
+        StoreError: if the store does not answer.
+    """
+    content = store.get(LEASE)
+    held = None if content is None else _Held.parse(content)
+    return None if held is None else str(held.holder)
 
 
 class Lease:

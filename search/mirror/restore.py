@@ -22,7 +22,7 @@ from search.mirror.lease import LEASE
 from search.mirror.mirror import RECORD
 from search.mirror.store import Entry, Store
 
-__all__ = ["count_records", "read_info", "restore"]
+__all__ = ["count_records", "of_run", "read_info", "restore"]
 
 _INFO = "run.yaml"
 _AT_ONCE = 8
@@ -76,7 +76,7 @@ def restore(store: Store, folder: Path) -> list[str]:
         return []
     if ours is not None and not _went_on_from(ours, theirs):
         _put_beside(folder)
-    listed = _of_run(store.entries())
+    listed = of_run(store.entries())
     _fetch(store, folder, [name for name in listed if not (folder / name).exists()])
     # Trials' files do not change once they count; the rest is put again.
     return [
@@ -136,9 +136,10 @@ def _put_beside(folder: Path) -> None:
         for path in list(folder.iterdir()):
             if path.name not in (".lock", ".holder"):
                 path.rename(beside / path.name)
+        (folder / "trials").mkdir()  # a run directory has one, even where no trial has ended
 
 
-def _of_run(listed: dict[str, Entry]) -> dict[str, Entry]:
+def of_run(listed: dict[str, Entry]) -> dict[str, Entry]:
     """What is part of the run: no name that leads out of its folder, no trial without its end."""
     return {
         name: entry

@@ -28,11 +28,11 @@ _WAITS = (1.0, 2.0, 4.0)
 
 _HOPELESS = {
     "NO_SUCH_BUCKET": "there is no such bucket; make it, or correct the name",
-    "ACCESS_DENIED": "access was denied; give credentials that may list, read, write and delete",
+    "ACCESS_DENIED": "access was denied; give credentials that may {may}",
     "INVALID_ACCESS_KEY": "the credentials are not known there; check the environment",
     "SIGNATURE_DOES_NOT_MATCH": "the secret does not fit the key; check the environment",
     "EXPIRED_TOKEN": "the credentials have expired; renew them",
-    "HTTP status 403": "access was denied; give credentials that may list, read, write and delete",
+    "HTTP status 403": "access was denied; give credentials that may {may}",
 }
 """What no waiting mends, by what the store's client says, and what to do about it."""
 
@@ -55,6 +55,7 @@ class Store:
         uri: str,
         *,
         what: str = "an output",
+        may: str = "list, read, write and delete",
         go_on: str | None = None,
         waits: tuple[float, ...] = _WAITS,
         sleep: Callable[[float], None] = time.sleep,
@@ -64,6 +65,7 @@ class Store:
         Args:
             uri: Anything pyarrow.fs understands: s3://, gs://, abfs://, file:// …
             what: What the place is to the user, for messages.
+            may: What credentials must allow, for messages.
             go_on: What to do once the store is up again; None for going on with a search there.
             waits: Seconds before each further try when the store does not answer.
             sleep: Waits so long.
@@ -74,6 +76,7 @@ class Store:
         """
         self.uri = uri
         self._what = what
+        self._may = may
         self._go_on = go_on or (
             f"go on with `neurosweep search --resume --output {uri}` (what was finished is kept)"
         )
@@ -105,6 +108,24 @@ class Store:
     def entries(self) -> dict[str, Entry]:
         """Every object below the URI, by its name relative to it."""
         return self._attempt("list what is there", self._entries)
+
+    def require(self) -> None:
+        """Makes sure that the bucket, or the folder, is there.
+
+        A listing does not tell a bucket that is missing from one that is empty.
+
+        Raises:
+            RunDirectoryError: if it is not.
+        """
+        from pyarrow.fs import FileType
+
+        top = self._base if self._is_local else self._base.partition("/")[0]
+        found = self._attempt("tell of the bucket", lambda: self._files.get_file_info(top))
+        if found.type == FileType.NotFound:
+            raise RunDirectoryError(
+                f"{self.uri} cannot be used: there is no such bucket or folder; make it, or "
+                "correct the name"
+            )
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}"
@@ -179,8 +200,9 @@ class Store:
         text = _without_secrets(error)
         for mark, advice in _HOPELESS.items():
             if mark in text or (isinstance(error, PermissionError) and mark == "ACCESS_DENIED"):
+                told = advice.format(may=self._may)
                 raise RunDirectoryError(
-                    f"{self.uri} cannot be used: {advice} (the store said: {text})"
+                    f"{self.uri} cannot be used: {told} (the store said: {text})"
                 ) from None
 
     def _silent(self, what: str, error: OSError) -> StoreError:

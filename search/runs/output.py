@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 
 from search.files.uris import holds_credentials, is_uri
 
-__all__ = ["RunUri", "local_run", "parse_output"]
+__all__ = ["RUN_HELP", "RunUri", "local_run", "parse_data", "parse_output"]
+
+RUN_HELP = "a run directory, or s3://BUCKET/RUN (gs:// too)"
+"""What is said of a RUN that a command reads."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,7 @@ def parse_output(text: str) -> Path | RunUri:
     if not is_uri(text):
         return Path(text)
     parts = urlsplit(text)
-    if holds_credentials(text):
-        raise argparse.ArgumentTypeError(
-            "credentials come from the environment, never from a URI, which is written down; "
-            "leave out what stands before the @"
-        )
+    _refuse_credentials(text)
     if not parts.path.strip("/"):
         raise argparse.ArgumentTypeError(
             f"an output must name a place inside a bucket, such as {parts.scheme}://BUCKET/RUN; "
@@ -59,16 +58,35 @@ def parse_output(text: str) -> Path | RunUri:
     return RunUri(text if parts.query else text.rstrip("/"))
 
 
-def local_run(text: str) -> Path:
-    """Reads a RUN that a command looks at.
+def parse_data(text: str) -> Path | str:
+    """Reads the value of --data: a folder, or the URI of one on a store.
 
     Raises:
-        argparse.ArgumentTypeError: if it is a URI, which no such command takes yet.
+        argparse.ArgumentTypeError: if it is a URI that holds credentials.
+    """
+    if not is_uri(text):
+        return Path(text)
+    _refuse_credentials(text)
+    return text
+
+
+def local_run(text: str) -> Path:
+    """Reads a RUN whose driver a command talks to.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is a URI: a driver reads no word from a store.
     """
     if is_uri(text):
         raise argparse.ArgumentTypeError(
-            f"this command reads a run directory on this machine and takes no URI yet; received "
-            f"{text}: give the folder that the search printed as its last line, or copy the run "
-            "from the store with the store's own tools"
+            f"a search is asked to stop on its driver's machine, by its run directory; received "
+            f"{text}: call this there, with the folder that the search named when it began"
         )
     return Path(text)
+
+
+def _refuse_credentials(uri: str) -> None:
+    if holds_credentials(uri):
+        raise argparse.ArgumentTypeError(
+            "credentials come from the environment, never from a URI, which is written down; "
+            "leave out what stands before the @"
+        )

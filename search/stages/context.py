@@ -92,7 +92,7 @@ class Run:
         workers: Trials at once.
         runtime: Threads, precision and determinism of training.
         records: Those of earlier sittings, and, from the search stage on, of this one.
-        depot: Where workers fetch features and weights from; None where no backbone takes part.
+        depot: Where workers fetch images, features and weights from; None where they lack nothing.
     """
 
     directory: RunDirectory

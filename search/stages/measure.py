@@ -12,6 +12,8 @@ from search.display import Display
 from search.experiment import Experiment, Resources
 from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
+from search.stages.node_notes import note_caches
+from search.workers.depot import RemoteDepot
 from trainables import Runtime
 from trainables.variant import Variant
 
@@ -24,16 +26,19 @@ def choose_runtime(
     source: scans.Source,
     resources: Mapping[str, float],
     display: Display,
+    *,
+    depot: RemoteDepot | None = None,
     placed: Callable[[Any], None] | None = None,
 ) -> Runtime:
     """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
 
     Args:
-        run: The run directory.
-        plan: What the images' sizes and the families are taken from.
-        source: The images.
+        run: The run directory; its run.yaml gets the choice.
+        plan: Says which sizes are trained at.
+        source: The driver's.
         resources: What a trial gets, as Ray names it.
-        display: Told what was chosen.
+        display: Told what was measured.
+        depot: Where the worker's node gets images from; None where it has the driver's folder.
         placed: Told the worker's actor once it has its place.
 
     Returns:
@@ -45,9 +50,10 @@ def choose_runtime(
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
         deterministic = resources["GPU"] == 0
-    with StageWorkers(Runtime(threads=threads), resources, placed=placed) as worker:
+    runtime = Runtime(threads=threads)
+    with StageWorkers(runtime, resources, depot=depot, placed=placed) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
-        worker.run("prepare", {"source": source, "sizes": sizes})
+        note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
         if "runtime" in run.info:
             return Runtime(**run.info["runtime"])
         if resources["GPU"] == 0 and _is_settled(plan.experiment):

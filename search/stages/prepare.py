@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import scans
 from neurosweep.errors import DataError, ExperimentError, RunDirectoryError
 from search.experiment import Data, Experiment
+from search.files.uris import is_uri
 from search.runs.run_directory import RunDirectory
 from search.stages.show_pairs import show_pairs
+from search.staging.images import have_images, image_folder
 
 __all__ = [
     "division",
@@ -50,7 +52,8 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
     Raises:
         DataError: if the data cannot be used or have changed since the run began.
     """
-    root = embedded_data() if data.path is None else data.path.absolute()
+    root = embedded_data() if data.path is None else image_folder(data.path)
+    told_root = str(root if data.path is None else data.path)  # a URI is recorded, not its copy
     manifest = scans.read_manifest(root, labels=data.labels, cache=scans.default_cache())
     recorded = run.info.get("data")
     if recorded is not None and "leaks" not in recorded:
@@ -60,14 +63,14 @@ def prepare(run: RunDirectory, data: Data, *, seed: int) -> tuple[scans.Source, 
         )
     if recorded is not None and recorded["fingerprint"] != manifest.fingerprint:
         raise DataError(
-            f"the images in {root} are not those this run began with (fingerprint "
+            f"the images in {told_root} are not those this run began with (fingerprint "
             f"{manifest.fingerprint} instead of {recorded['fingerprint']}); restore them, or "
             "begin a new run with another --output"
         )
     split_file = run.path / "split.parquet"
     if recorded is not None and split_file.exists():
         split = _read_split(split_file)
-        run.update(data={**recorded, "root": str(root)})
+        run.update(data={**recorded, "root": told_root})
     else:
         split = _divide(run, manifest, data, seed)
     source = scans.Source(
@@ -109,18 +112,23 @@ def _divide(run: RunDirectory, manifest: scans.Manifest, data: Data, seed: int) 
     told = None if groups_file is None else str(groups_file)
     run.write_json("audit.json", {**audit, "groups_file": told, "shown": shown})
     _write_tables(run, manifest, split)
-    run.update(data=_facts(manifest, split, data, audit, told), synthetic=manifest.synthetic)
+    facts = _facts(manifest, split, data, audit, told)
+    if isinstance(data.path, str):
+        facts["root"] = data.path
+    run.update(data=facts, synthetic=manifest.synthetic)
     return split
 
 
-def read_source(run: Path, info: dict[str, Any], data: Path | None) -> scans.Source:
-    """Opens the data of a finished run again, for a rerun.
+def read_source(run: Path, info: dict[str, Any], data: Path | str | None) -> scans.Source:
+    """Opens the data of a finished run again, for a rerun; those on a store are brought here.
 
     Raises:
-        DataError: if the folder is gone.
+        DataError: if the folder is gone, or the place on the store cannot be used.
+        StoreError: if the store does not answer.
     """
     recorded = info["data"]
-    root = Path(recorded["root"]) if data is None else data.absolute()
+    told = recorded["root"] if data is None else data
+    root = have_images(told if is_uri(str(told)) else Path(told))
     if not root.is_dir():
         raise DataError(
             f"the images of this run were in {root}, which is not there now; "

@@ -1,7 +1,8 @@
-"""What a driver's machine has and others need: features of backbones, and their weight files.
+"""What a driver's machine has and others need: images, features of backbones, and weight files.
 
-Both are on the driver's disk alone where a cluster shares none. They are served by an actor beside
-the driver, in pieces, to nodes that keep them; nothing that it is asked for names a path.
+They are on the driver's disk alone where a cluster shares none. They are served by an actor beside
+the driver, in pieces, to nodes that keep them; nothing that it is asked for names a path. Nodes
+leave notes there of what they were brought and built, which the driver writes into run.yaml.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 import scans
 from search.screening.images import Images
 from search.staging.fetching import resolve_weights
+from search.workers.served_images import Listing, ServedImages
+from search.workers.this_node import whereabouts
 from spaces import BACKBONES
 from trainables.backbone_weights import weights_folder
 from trainables.features.frozen import Frozen
@@ -39,17 +42,45 @@ _log = logging.getLogger(__name__)
 
 
 class Depot:
-    """Serves rows of features that are whole, and weight files by what they are."""
+    """Serves images, rows of features that are whole, and weight files by what they are."""
 
-    def __init__(self, source: scans.Source, weights: Path) -> None:
-        """Serves from the driver's cache and its folder of weights.
+    def __init__(self, source: scans.Source, weights: Path, manifest: Path | None = None) -> None:
+        """Serves from the driver's data folder, its cache and its folder of weights.
 
         Args:
             source: The driver's.
             weights: The folder of weight files on the driver's machine.
+            manifest: The run's `manifest.parquet`; None to serve no images.
         """
         self._images = Images.of(source)
         self._weights = weights
+        self._served = None if manifest is None else ServedImages(source.root, manifest)
+        self._notes: list[tuple[str, dict[str, Any]]] = []
+
+    def listing(self) -> Listing | None:
+        """The image files; None where none are served.
+
+        Raises:
+            DataError: One of them is gone.
+        """
+        return None if self._served is None else self._served.listing()
+
+    def pack(self, places: Sequence[int]) -> list[bytes] | None:
+        """The contents of the image files at these places of the listing.
+
+        Raises:
+            DataError: One of them cannot be read.
+        """
+        return None if self._served is None else self._served.pack(places)
+
+    def note(self, kind: str, entry: dict[str, Any]) -> None:
+        """Keeps what a node told of itself until the driver takes it."""
+        self._notes.append((kind, entry))
+
+    def take_notes(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was noted since this was called last."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def whole(self, frozen: Frozen, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `rows` whose features are here, (n,)."""
@@ -98,6 +129,25 @@ class RemoteDepot:
         self._seconds = seconds
         self._told: set[tuple[str, str]] = set()
 
+    def listing(self) -> Listing | None:
+        """The image files of the driver's data folder; None where it serves none, too."""
+        found: Listing | None = self._ask("listing")
+        return found
+
+    def pack(self, places: Sequence[int]) -> list[bytes] | None:
+        """The contents of the image files at these places of the listing."""
+        found: list[bytes] | None = self._ask("pack", places)
+        return found
+
+    def note(self, kind: str, entry: Mapping[str, Any]) -> None:
+        """Tells the driver what this node was brought, or built; waits for nothing."""
+        self._actor.note.remote(kind, {**whereabouts(), **entry})
+
+    def take_notes(self) -> list[tuple[str, dict[str, Any]]]:
+        """What nodes have told since this was called last."""
+        found: list[tuple[str, dict[str, Any]]] | None = self._ask("take_notes")
+        return found or []
+
     def whole(self, frozen: Frozen, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Those of `rows` whose features the driver has, (n,)."""
         found: NDArray[np.int64] | None = self._ask("whole", frozen, rows)
@@ -143,19 +193,22 @@ class RemoteDepot:
 
 
 @contextlib.contextmanager
-def depot(source: scans.Source, weights: str) -> Iterator[RemoteDepot]:
+def depot(
+    source: scans.Source, weights: str, manifest: Path | None = None
+) -> Iterator[RemoteDepot]:
     """A depot for the length of the block; Ray is connected.
 
     Args:
         source: The driver's.
         weights: "imagenet", "random", a folder or a URI, as the user named them.
+        manifest: The run's `manifest.parquet`; None to serve no images.
     """
     # Beside the driver, for that is where the files are.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # The folder is found here: another process may have another environment.
     folder = weights_folder(resolve_weights(weights)).absolute()
     options = {"num_cpus": 0, "max_concurrency": _AT_ONCE, "scheduling_strategy": here}
-    actor = ray.remote(**options)(Depot).remote(source, folder)
+    actor = ray.remote(**options)(Depot).remote(source, folder, manifest)
     try:
         yield RemoteDepot(actor)
     finally:

@@ -80,11 +80,23 @@ def start(runtime: Runtime) -> None:
     trainables.start(runtime)
 
 
-def prepare(*, source: scans.Source, sizes: Sequence[tuple[int, str]], report: Report) -> None:
-    """Builds this node's decoded caches, one per (image size, colour)."""
+def prepare(
+    *, source: scans.Source, sizes: Sequence[tuple[int, str]], report: Report
+) -> list[dict[str, Any]]:
+    """Builds this node's decoded caches, one per (image size, colour).
+
+    Returns:
+        For each that this process built, and did not find: `size`, `color` and `seconds`.
+    """
     del report
+    built: list[dict[str, Any]] = []
     for image_size, color in sizes:
-        scans.open_dataset(source, image_size=image_size, color=color)
+
+        def note(seconds: float, size: int = image_size, color: str = color) -> None:
+            built.append({"size": size, "color": color, "seconds": round(seconds, 3)})
+
+        scans.open_dataset(source, image_size=image_size, color=color, built=note)
+    return built
 
 
 def measure(

@@ -25,7 +25,9 @@ from search.workers.depot import RemoteDepot
 from search.workers.errands import Errands, at_home
 from search.workers.limits import Limits
 from search.workers.memory import machine_memory, memory_share
+from search.workers.node_images import NodeImages
 from search.workers.state_rhythm import KEEP_SECONDS
+from search.workers.this_node import this_node, whereabouts
 from search.workers.warm_child import TASKS, WarmChild
 from trainables import EpochRecord, Recipe, Runtime
 
@@ -71,7 +73,7 @@ class WorkerSettings:
         countdown: Says how long the search still goes on; None for no end.
         most_parameters: A larger network is not trained at all; None for no bound.
         with_latency: Whether each completed trial's latency is measured.
-        depot: Where features and weights are fetched from; None where nothing is.
+        depot: Where images, features and weights are fetched from; None where nothing is.
     """
 
     source: scans.Source | None
@@ -91,13 +93,13 @@ class WorkerSettings:
         """The limits on the node this runs on: a trial's share of it, where none was asked for."""
         if self.limits.memory is not None:
             return self.limits
-        total, node = machine_memory(), _this_node()
+        total, node = machine_memory(), this_node()
         share = memory_share(total, node.get("Resources", {}), self.resources, self.workers)
         return replace(self.limits, memory=share)
 
     def mismatch(self) -> str | None:
         """What is wrong if the code here is not the driver's, else None."""
-        return explain_mismatch(self.code, node=_this_node().get("NodeManagerAddress", "a node"))
+        return explain_mismatch(self.code, node=this_node().get("NodeManagerAddress", "a node"))
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
@@ -109,8 +111,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             raise TypeError("TrialWorker is made with its settings by tune.with_parameters")
         self._settings = settings
         self._mismatch = settings.mismatch()
-        self._child = WarmChild(settings.runtime, settings.limits_here(), tasks=settings.tasks)
+        limits = settings.limits_here()
+        self._child = WarmChild(settings.runtime, limits, tasks=settings.tasks)
         self._source = _at_home(settings.source)
+        self._images = NodeImages(settings.depot, self._child, limits, self._say_alive)
         self._errands = Errands(settings.depot, self._say_alive)
         self.reset_config(config)
 
@@ -175,6 +179,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             "most_parameters": self._settings.most_parameters,
             "with_latency": self._settings.with_latency,
         }
+        payload = self._images.have(payload)
+        self._source = payload["source"]
         self._errands.fetch("fit", payload)
         self._child.begin("fit", payload)
 
@@ -227,12 +233,6 @@ def _at_home(source: Any) -> Any:
     return at_home(source) if isinstance(source, scans.Source) else source
 
 
-def _this_node() -> dict[str, Any]:
-    """What Ray knows of the node that this process runs on."""
-    own = ray.get_runtime_context().get_node_id()
-    return next((node for node in ray.nodes() if node["NodeID"] == own), {})
-
-
 class StageWorker:
     """Runs the stages around the search on a worker, one task after another in a warm child.
 
@@ -244,6 +244,7 @@ class StageWorker:
         self._mismatch = settings.mismatch()
         self._limits = settings.limits_here()
         self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
+        self._images = NodeImages(settings.depot, self._child, self._limits)
         self._errands = Errands(settings.depot)
 
     def run(self, task: str, payload: dict[str, Any], seconds: float | None = None) -> Any:
@@ -268,6 +269,7 @@ class StageWorker:
         deadline = None if seconds is None else time.monotonic() + seconds
         if "source" in payload:
             payload = {**payload, "source": _at_home(payload["source"])}
+        payload = self._images.have(payload)
         self._errands.fetch(task, payload)
         limits = self._limits if task in _TRAINING else self._limits.patient()
         self._child.begin(task, payload, limits=limits)
@@ -277,6 +279,8 @@ class StageWorker:
 
         while True:
             kind, content = self._child.next_message(is_over if task == "fine_tune" else None)
+            if kind == "done" and task == "prepare":
+                return kind, [{**whereabouts(), **built} for built in content or ()]
             if kind != "epoch":
                 return kind, content
             late = deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline

@@ -6,6 +6,7 @@ from conftest import FIRST, HEAD
 pytestmark = pytest.mark.timeout(600)
 
 DASHBOARD = "http://127.0.0.1:8265"
+AUTHORIZED = '-H "Authorization: Bearer $(cat ~/.ray/auth_token)"'
 
 
 def asked(hosts, number, *words):
@@ -26,15 +27,13 @@ def test_without_the_token_the_job_server_takes_no_job(cluster):
 
 
 def test_with_the_token_both_answer(cluster):
-    header = '-H "Authorization: Bearer $(cat ~/.ray/auth_token)"'
     for path in ("/api/version", "/api/jobs/"):
-        assert asked(cluster.hosts, HEAD, header, f"{DASHBOARD}{path}") == "200"
+        assert asked(cluster.hosts, HEAD, AUTHORIZED, f"{DASHBOARD}{path}") == "200"
 
 
 def test_from_another_host_the_dashboard_is_not_to_be_reached(cluster):
-    token = '-H "Authorization: Bearer $(cat ~/.ray/auth_token)"'
     address = cluster.hosts.address(HEAD)
-    assert asked(cluster.hosts, FIRST, token, f"http://{address}:8265/api/version") == "000"
+    assert asked(cluster.hosts, FIRST, AUTHORIZED, f"http://{address}:8265/api/version") == "000"
 
 
 JOIN = """
@@ -48,15 +47,15 @@ else:
 """
 
 
-@pytest.mark.parametrize("token", ["none", "another"])
-def test_without_the_token_nobody_joins_the_cluster(cluster, token):
+@pytest.mark.parametrize("stranger", ["without", "wrong"])
+def test_without_the_token_nobody_joins_the_cluster(cluster, stranger):
     """As a user of the host who has a home folder of his own."""
     script = cluster.hosts.scratch(FIRST) / "join.py"
     script.write_text(JOIN.format(address=cluster.hosts.address(HEAD)))
-    home = f"/tmp/stranger-{token}"
+    home = f"/tmp/{stranger}"
     begin = f"mkdir -p {home}/.ray && export HOME={home} RAY_gcs_rpc_server_connect_timeout_s=2"
     mode = "export RAY_AUTH_MODE=disabled"
-    if token == "another":
+    if stranger == "wrong":
         mode = f"export RAY_AUTH_MODE=token; printf '%064d' 7 > {home}/.ray/auth_token"
     python = "/root/neurosweep-env/bin/python"
     done = cluster.hosts.ssh(FIRST, f"{begin}; {mode}; {python} -P /tmp/join.py", seconds=120)

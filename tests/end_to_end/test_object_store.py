@@ -1,4 +1,4 @@
-"""A real search whose output is on S3: its machine is lost, and the URI alone goes on."""
+"""A real search with data and output on S3: its machine is lost, and the URI alone goes on."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import yaml
 
 pytestmark = pytest.mark.timeout(900)
 
-TRIALS = 4
+TRIALS = 6
 SMALL = (
     *("--set", "families={plain_cnn: {filters: {max: 16}, fc_width: 32}}"),
     *("--set", "training.epochs=1", "--set", "final.finalists=1", "--set", "final.fine_tune=false"),
@@ -44,8 +44,17 @@ def recorded(listed):
 
 
 @pytest.fixture
+def data(s3, images):
+    """The URI of the images on the store."""
+    uri = f"s3://{s3.bucket()}/brain-mri"
+    files, base = pyarrow.fs.FileSystem.from_uri(uri)
+    pyarrow.fs.copy_files(str(images), base, destination_filesystem=files)
+    return uri
+
+
+@pytest.fixture
 def call(command, work, environment, s3, tmp_path):
-    """Starts the program on a machine of its own: nothing but the images is shared."""
+    """Starts the program on a machine of its own: nothing is shared."""
 
     begun = []
 
@@ -72,9 +81,12 @@ def call(command, work, environment, s3, tmp_path):
         process.communicate()
 
 
-def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
+def test_a_lost_machine_goes_on_elsewhere(call, data, place, tmp_path, s3):
     uri, listed, read = place
-    words = ("search", "experiment.yaml", "--data", images, "--output", uri, "--trials", TRIALS)
+    # Its images are there when the search begins, so that it asks for the run while that goes on.
+    audited = call("other", "audit", data, "--format", "json")
+    assert json.loads(audited.communicate(timeout=300)[0])["images"] == 320
+    words = ("search", "experiment.yaml", "--data", data, "--output", uri, "--trials", TRIALS)
     first = call("lost", *words, *SMALL)
     end = time.monotonic() + 400
     while not recorded(listed):
@@ -106,8 +118,23 @@ def test_a_lost_machine_goes_on_elsewhere(call, images, place, tmp_path, s3):
     for name in ("leaderboard.parquet", "report.html", "study.journal", "winner/model.keras"):
         assert name in there
         assert read(name) == (run / name).read_bytes()
-    assert yaml.safe_load(read("run.yaml"))["state"] == "finished"
+    info = yaml.safe_load(read("run.yaml"))
+    assert info["state"] == "finished"
+    assert info["experiment"]["data"]["path"] == info["data"]["root"] == data
+    assert [one["size"] for one in info["decoded"]] == [32, 32]  # on each of the two machines
     assert "lease.json" not in there
     secret = s3.environment["AWS_SECRET_ACCESS_KEY"]
     assert secret not in stdout + stderr
     assert not [name for name in there if secret.encode() in read(name)]
+
+    def answer(*words):
+        """What the program prints on a machine that has seen neither the run nor the images."""
+        process = call("fresh", *words)
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+        return stdout
+
+    ranked = json.loads(answer("leaderboard", uri, "--format", "json"))
+    assert sorted(row["trial_id"] for row in ranked) == sorted(names)
+    assert answer("fetch", uri, "fetched") == "fetched\n"
+    assert f"recorded {ranked[0]['val_accuracy']:.4f}" in answer("rerun", "fetched", "--rank", 1)

@@ -15,6 +15,9 @@ FIGURES = {
 }
 
 
+BUILT = {"node": "10.0.0.1", "node_id": "a", "size": 32, "color": "grey", "seconds": 0.1}
+
+
 class FakeWorkers:
     """Stands in for a worker: remembers its tasks, measures what it was made to."""
 
@@ -33,7 +36,7 @@ class FakeWorkers:
 
     def run(self, task, payload):
         self.tasks.append(task)
-        return {**FIGURES, "cached": self.cached} if task == "measure" else None
+        return {**FIGURES, "cached": self.cached} if task == "measure" else [BUILT]
 
 
 @pytest.fixture
@@ -69,3 +72,4 @@ def test_a_resumed_run_keeps_its_choice(run, monkeypatch):
     second, tasks, _ = choose(run, monkeypatch, cached=True)
     assert second == first
     assert tasks == ["prepare"]
+    assert run.directory.info["decoded"] == [BUILT, BUILT]  # of both sittings

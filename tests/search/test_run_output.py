@@ -38,20 +38,13 @@ def test_each_uri_has_a_folder_of_its_own_below_the_cache(monkeypatch, tmp_path)
     assert RunUri("s3://a/x/run").folder.name.startswith("x-run-")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["leaderboard", "s3://bucket/run"],
-        ["report", "s3://bucket/run"],
-        ["rerun", "s3://bucket/run"],
-        ["predict", "s3://bucket/run", "image.png"],
-    ],
-)
-def test_commands_that_take_no_uri_yet_say_so(words, capsys):
+def test_a_search_is_not_stopped_through_a_store(capsys):
     with pytest.raises(SystemExit) as ended:
-        main(words)
+        main(["stop", "s3://bucket/run"])
     assert ended.value.code == 2
-    assert "takes no URI yet; received s3://bucket/run" in capsys.readouterr().err
+    assert (
+        "on its driver's machine, by its run directory; received s3://b" in capsys.readouterr().err
+    )
 
 
 def test_a_run_is_a_path():

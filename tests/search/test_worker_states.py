@@ -39,7 +39,7 @@ def _no_ray(monkeypatch):
     direct = SimpleNamespace(put=lambda thing: thing, get=lambda thing: thing)
     monkeypatch.setattr(worker_module, "ray", direct)
     monkeypatch.setattr(worker_module, "WarmChild", Child)
-    monkeypatch.setattr(worker_module, "_this_node", dict)
+    monkeypatch.setattr(worker_module, "this_node", dict)
 
 
 @pytest.fixture

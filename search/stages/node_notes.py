@@ -1,0 +1,37 @@
+"""What nodes built and were brought, in run.yaml: `decoded` and `delivered`, an entry for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search.runs.run_directory import RunDirectory
+from search.workers.depot import RemoteDepot
+from search.workers.node_images import DECODED
+
+__all__ = ["note_caches", "note_nodes"]
+
+
+def note_caches(run: RunDirectory, built: Sequence[Mapping[str, Any]]) -> None:
+    """Notes decoded caches that a stage had built, each with `node`, `size`, `color`, `seconds`."""
+    _add(run, {DECODED: built})
+
+
+def note_nodes(run: RunDirectory, depot: RemoteDepot | None) -> None:
+    """Notes what workers told the depot since this was called last."""
+    told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for kind, entry in [] if depot is None else depot.take_notes():
+        told[kind].append(entry)
+    _add(run, told)
+
+
+def _add(run: RunDirectory, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Adds them to those of earlier stages and sittings."""
+    new = {
+        kind: [*run.info.get(kind, []), *map(dict, entries)]
+        for kind, entries in told.items()
+        if entries
+    }
+    if new:
+        run.update(**new)
