@@ -203,12 +203,14 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     _say_what_random_means(plan, display)
     with connected(request.address, run.path) as capacity, _depot(plan, source) as shared:
         _take_sigterm()  # Ray takes it for itself when it starts
+        if capacity.doubt:
+            display.note(capacity.doubt)
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_gpus(budget, experiment, resources["GPU"])
         with timed(run, display, "measure"):
             runtime = choose_runtime(run, plan, source, resources, display)
         run.update(
-            state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
+            state="running", workers=workers, resources=resources, cluster=capacity.to_dict()
         )
         under_way = Run(
             directory=run,

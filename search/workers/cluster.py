@@ -6,23 +6,19 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import search
 from neurosweep.errors import NeurosweepError
 from search.experiment import Resources
+from search.workers.growth import autoscaler_file, read_growth
+from search.workers.nodes import Node, gcs_port, live_nodes, on_node
+from search.workers.room import Capacity, Growth, Room
 
 __all__ = ["Capacity", "connected", "plan_workers"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """CPUs and GPUs in all: what the cluster has, or can grow to where it scales by itself."""
-
-    cpus: float
-    gpus: float
+_ANSWER_LIMIT = 60.0  # seconds for the head to say what its autoscaler's file says
 
 
 @contextlib.contextmanager
@@ -63,15 +59,13 @@ def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[st
     gpus = resources.gpus_per_trial
     if gpus == "auto":
         gpus = 1.0 if capacity.gpus >= 1 else 0.0
-    fitting = int(capacity.cpus // resources.cpus_per_trial)
-    if gpus > 0:
-        fitting = min(fitting, int(capacity.gpus / gpus + 1e-9))
     each = {"CPU": float(resources.cpus_per_trial), "GPU": float(gpus)}
+    fitting = capacity.places(each["CPU"], each["GPU"])
     if fitting < 1:
         raise NeurosweepError(
-            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs, the cluster has "
-            f"{capacity.cpus:g} and {capacity.gpus:g}; lower resources.cpus_per_trial or "
-            "resources.gpus_per_trial, or bring up larger workers"
+            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs on one node, the cluster "
+            f"has {capacity.cpus:g} and {capacity.gpus:g} in all; lower resources.cpus_per_trial "
+            f"or resources.gpus_per_trial, or bring up larger workers{_but(capacity.doubt)}"
         )
     wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
     return wanted, each
@@ -93,17 +87,37 @@ def _reach(address: str | None, cpus: int | None) -> None:
 
 
 def _capacity() -> Capacity:
+    nodes = live_nodes()
+    now = [Room(cpus=node.cpus, gpus=node.gpus) for node in nodes]
+    head = next((node for node in nodes if node.is_head), None)
+    if head is None:
+        return Capacity.of(now)
+    room = Room(cpus=head.cpus, gpus=head.gpus)
+    try:
+        return Capacity.of(now, head=room, growth=_growth(head))
+    except (OSError, ValueError) as error:
+        return Capacity.of(
+            now, doubt=f"the file of the cluster's autoscaler was of no use: {error}"
+        )
+
+
+def _growth(head: Node) -> Growth | None:
+    """What a cluster may bring that has none or few of its workers before trials ask for them."""
     import ray
-    from ray._private.state import state
 
-    now = ray.cluster_resources()
-    # A cluster whose workers come on demand has none before the first trial asks for them.
-    reachable = state.get_max_resources_from_cluster_config() or {}
+    port = gcs_port()
+    if head.is_here:
+        text = autoscaler_file(port)
+    else:
+        try:
+            text = ray.get(on_node(head, autoscaler_file).remote(port), timeout=_ANSWER_LIMIT)
+        except ray.exceptions.RayError as error:
+            raise ValueError(f"the head does not say: {str(error).splitlines()[-1]}") from None
+    return None if text is None else read_growth(text)
 
-    def most(name: str) -> float:
-        return float(max(now.get(name, 0.0), reachable.get(name, 0.0)))
 
-    return Capacity(cpus=most("CPU"), gpus=most("GPU"))
+def _but(doubt: str) -> str:
+    return f". It may be able to grow, but {doubt}" if doubt else ""
 
 
 def _import_path() -> str:

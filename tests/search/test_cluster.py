@@ -30,7 +30,9 @@ def test_workers_fill_what_is_scarce(resources, capacity, workers, each):
 
 
 def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
-    with pytest.raises(NeurosweepError, match="needs 1 CPUs and 2 GPUs, the cluster has 8 and 1"):
+    with pytest.raises(
+        NeurosweepError, match="1 CPUs and 2 GPUs on one node, the cluster has 8 and 1"
+    ):
         plan_workers(Resources(gpus_per_trial=2), Capacity(cpus=8, gpus=1))
 
 
