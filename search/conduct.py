@@ -43,6 +43,8 @@ from search.stages.screen import screen
 from search.stages.search import search
 from search.workers.cluster import connected, plan_workers
 from search.workers.depot import RemoteDepot, depot
+from search.workers.patience import Patience
+from search.workers.roll_call import RollCall
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 
@@ -205,6 +207,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         _take_sigterm()  # Ray takes it for itself when it starts
         if capacity.doubt:
             display.note(capacity.doubt)
+        roll_call = None if request.address is None else _call_roll(run, display)
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_gpus(budget, experiment, resources["GPU"])
         with timed(run, display, "measure"):
@@ -223,6 +226,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             runtime=runtime,
             records=list(reports.read_run(run.path).records),
             depot=shared,
+            roll_call=roll_call,
         )
         if experiment.transfer is not None:
             with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
@@ -236,12 +240,25 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     publish_tables(run)
 
 
+def _call_roll(run: RunDirectory, display: Display) -> RollCall:
+    """Compares the nodes of a cluster with this driver before anything is placed on them."""
+    roll_call = RollCall(display.note, lambda nodes: run.update(nodes=nodes))
+    roll_call.begin()
+    return roll_call
+
+
 def _finish(run: Run) -> None:
     """The stages after the search, on one worker that stays warm from one to the next."""
     directory, display = run.directory, run.display
     with (
         run.budget.held.holding("final stages"),
-        StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot) as worker,
+        StageWorkers(
+            run.runtime,
+            run.resources,
+            run.limits,
+            depot=run.depot,
+            patience=Patience(display.note),
+        ) as worker,
     ):
         if run.plan.experiment.final.fine_tune:
             with timed(directory, display, "fine_tune"):

@@ -31,6 +31,8 @@ from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
 from search.workers.limits import Limits
+from search.workers.patience import Patience
+from search.workers.roll_call import RollCall
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
@@ -89,6 +91,7 @@ class Run:
         runtime: Threads, precision and determinism of training.
         records: Those of earlier sittings, and, from the search stage on, of this one.
         depot: Where workers fetch features and weights from; None where no backbone takes part.
+        roll_call: Asks the nodes that come; None on this machine.
     """
 
     directory: RunDirectory
@@ -101,6 +104,7 @@ class Run:
     runtime: Runtime
     records: list[TrialRecord] = field(default_factory=list)
     depot: RemoteDepot | None = None
+    roll_call: RollCall | None = None
 
     @property
     def limits(self) -> Limits:
@@ -157,6 +161,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         limits: Limits | None = None,
         *,
         depot: RemoteDepot | None = None,
+        patience: Patience | None = None,
         tasks: str = TASKS,
     ) -> None:
         """Asks Ray for a worker with the resources of one trial.
@@ -166,6 +171,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             resources: What the worker gets, as Ray names it.
             limits: What training may take; None for what holds by default.
             depot: Where it fetches features and weights from; None where it fetches nothing.
+            patience: Is told whether it waits for a place; None where somebody else is.
             tasks: The module of the tasks.
         """
         self._settings = WorkerSettings(
@@ -177,6 +183,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             depot=depot,
             tasks=tasks,
         )
+        self._patience = patience
         self._replaced = False
         self._hire()
 
@@ -255,11 +262,19 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         while silent <= limits.frozen:
             if ray.wait([answer], timeout=look)[0]:
                 return ray.get(answer)
-            if not self.ready(0) or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
+            has_place = self._tell_patience()
+            if not has_place or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
                 silent = 0.0
             else:
                 silent += look  # counted, not read from a clock: the driver may have stood still
         raise WorkerLostError(f"its worker gave no sign of life for {silent:.0f} seconds")
+
+    def _tell_patience(self) -> bool:
+        """Whether the worker has a place; says if it has had none for long."""
+        has_place = self.ready(0)
+        if self._patience is not None:
+            self._patience.look(0 if has_place else 1)
+        return has_place
 
     def _lose(self, message: str) -> tuple[str, dict[str, str]]:
         """Puts another worker in the place of one that is lost, and says so as a child would."""

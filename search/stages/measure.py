@@ -12,6 +12,7 @@ from search.display import Display
 from search.experiment import Experiment, Resources
 from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
+from search.workers.patience import Patience
 from trainables import Runtime
 from trainables.variant import Variant
 
@@ -36,7 +37,8 @@ def choose_runtime(
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
         deterministic = resources["GPU"] == 0
-    with StageWorkers(Runtime(threads=threads), resources) as worker:
+    patience = Patience(display.note)
+    with StageWorkers(Runtime(threads=threads), resources, patience=patience) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         worker.run("prepare", {"source": source, "sizes": sizes})
         if "runtime" in run.info:

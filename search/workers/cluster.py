@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import search
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
 from search.workers.growth import autoscaler_file, read_growth
 from search.workers.nodes import Node, gcs_port, live_nodes, on_node
@@ -35,6 +35,7 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
 
     Raises:
         NeurosweepError: if no cluster answers at the address.
+        CodeMismatchError: if it has another Python or Ray.
     """
     before = Path.cwd()
     os.chdir(folder)
@@ -80,6 +81,14 @@ def _reach(address: str | None, cpus: int | None) -> None:
         raise NeurosweepError(
             f"no Ray cluster answers at --address {address}: {error}; start one with "
             "`ray up cluster.yaml`, or leave --address out to use this machine"
+        ) from None
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise
+        told = " ".join(str(error).split())
+        raise CodeMismatchError(
+            f"driver and cluster must have the same Python and the same Ray; Ray says: {told}. Run "
+            "the driver on the cluster's head, or install what the head has"
         ) from None
     except SystemExit:
         # While it starts, Ray answers SIGTERM with sys.exit(15).

@@ -22,7 +22,7 @@ class FakeWorkers:
         self.cached = cached
         self.tasks = []
 
-    def __call__(self, runtime, resources):
+    def __call__(self, runtime, resources, **_):
         return self
 
     def __enter__(self):
