@@ -37,7 +37,8 @@ def cluster_file(
         max_workers: Nodes at once, of all kinds.
         v2: For the second autoscaler.
     """
-    nodes = {name: {"node_config": {}, "min_workers": 0, **kind} for name, kind in kinds.items()}
+    common = {"node_config": {}, "min_workers": 0, "max_workers": max_workers}
+    nodes = {name: {**common, **kind} for name, kind in kinds.items()}
     return {
         "cluster_name": "fake",
         "max_workers": max_workers,

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import ray
@@ -11,7 +12,9 @@ from ray.autoscaler.v2.sdk import get_cluster_status
 
 from reports import Status
 from search.experiment import Resources
+from search.workers import cluster
 from search.workers.cluster import connected, plan_workers
+from search.workers.nodes import live_nodes
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -63,6 +66,9 @@ def test_all_wanted_workers_are_asked_for_at_once_and_idle_nodes_go(tmp_path, mo
         assert nodes() == 0
         workers, each = plan_workers(Resources(), capacity)
         assert (workers, each) == (WANTED, {"CPU": 1.0, "GPU": 0.0})
+        (head,) = live_nodes()
+        elsewhere = replace(head, is_here=False)  # as a driver on another machine sees it
+        assert cluster._growth(elsewhere) == capacity.growth
 
         trials = Trials(tmp_path / "trials", WANTED + 1)
         left = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
 from search.workers.cluster import Capacity, connected, plan_workers
 
@@ -47,3 +47,25 @@ def test_a_sigterm_while_ray_starts_is_an_interrupt(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt), connected(None, tmp_path):
         pass
     assert Path.cwd() == before
+
+
+def test_a_cluster_of_another_python_is_refused_with_both(tmp_path, monkeypatch):
+    import ray
+    from ray._private.utils import check_version_info
+
+    def init(**_):
+        """What ray.init does where it reaches a cluster of another Python."""
+        check_version_info({"ray_version": ray.__version__, "python_version": "3.11.0"}, "node x")
+
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr(ray, "init", init)
+    with (
+        pytest.raises(
+            CodeMismatchError, match=r"Python: 3\.11\.0 This process on"
+        ) as raised,
+        connected("auto", tmp_path),
+    ):
+        pass
+    assert raised.value.exit_code == 1
+    assert "Run the driver on the cluster's head" in str(raised.value)
