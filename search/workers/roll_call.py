@@ -83,12 +83,11 @@ class RollCall:
 
         One that must not be used is not told here: the first worker on it ends the search.
         """
-        if time.monotonic() - self._looked < self._every:
-            return
-        self._looked = time.monotonic()
         if self._asked:
             self._collect(0.0)
-        self._ask()
+        if time.monotonic() - self._looked > self._every:
+            self._looked = time.monotonic()
+            self._ask()
 
     def _ask(self) -> None:
         for node in live_nodes():

@@ -61,9 +61,7 @@ def test_a_cluster_of_another_python_is_refused_with_both(tmp_path, monkeypatch)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setattr(ray, "init", init)
     with (
-        pytest.raises(
-            CodeMismatchError, match=r"Python: 3\.11\.0 This process on"
-        ) as raised,
+        pytest.raises(CodeMismatchError, match=r"Python: 3\.11\.0 This process on") as raised,
         connected("auto", tmp_path),
     ):
         pass
