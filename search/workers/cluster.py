@@ -105,9 +105,7 @@ def _capacity() -> Capacity:
     try:
         return Capacity.of(now, head=room, growth=_growth(head))
     except (OSError, ValueError) as error:
-        return Capacity.of(
-            now, doubt=f"the file of the cluster's autoscaler was of no use: {error}"
-        )
+        return Capacity.of(now, doubt=f"what its autoscaler may bring is not known: {error}")
 
 
 def _growth(head: Node) -> Growth | None:

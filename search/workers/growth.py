@@ -65,7 +65,8 @@ def read_growth(text: str) -> Growth | None:
             if name != said["head_node_type"]
         ]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"it is no cluster file: {error!r}") from None
+        line = str(error).partition("\n")[0]
+        raise ValueError(f"its file is no cluster file: {type(error).__name__}: {line}") from None
     known = [room for room in kinds if room.cpus > 0 and room.nodes > 0]
     return Growth(kinds=known, most=most) if known and most > 0 else None
 

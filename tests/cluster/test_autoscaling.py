@@ -74,7 +74,7 @@ def test_all_wanted_workers_are_asked_for_at_once_and_idle_nodes_go(tmp_path, mo
         left = {}
 
         def meanwhile():
-            wait_until(lambda: all(trials.begun(number) for number in range(WANTED)), 120)
+            wait_until(lambda: all(trials.begun(number) for number in range(WANTED)), 180)
             for number in range(WANTED):
                 trials.let_go(number)
             # One trial is left, and beside it one warm worker that Tune keeps.

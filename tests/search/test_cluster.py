@@ -7,7 +7,9 @@ import pytest
 
 from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
+from search.workers import cluster
 from search.workers.cluster import Capacity, connected, plan_workers
+from search.workers.nodes import Node
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,34 @@ def test_a_cluster_of_another_python_is_refused_with_both(tmp_path, monkeypatch)
         pass
     assert raised.value.exit_code == 1
     assert "Run the driver on the cluster's head" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus", "doubt"),
+    [
+        (None, 4, ""),
+        (
+            "nonsense: [",
+            4,
+            "what its autoscaler may bring is not known: its file is no cluster file",
+        ),
+        (
+            "{max_workers: 3, head_node_type: h, available_node_types: "
+            "{h: {}, w: {resources: {CPU: 8}}}}",
+            26,
+            "",
+        ),
+    ],
+)
+def test_what_the_autoscalers_file_says_counts_and_what_is_wrong_with_it_is_told(
+    monkeypatch, text, cpus, doubt
+):
+    common = {"hostname": "x", "address": "10.0.0.1", "gpus": 0}
+    head = Node(id="a", cpus=2, is_head=True, is_here=True, **common)
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [head, Node(id="b", cpus=2, **common)])
+    monkeypatch.setattr(cluster, "gcs_port", lambda: "6379")
+    monkeypatch.setattr(cluster, "autoscaler_file", lambda _: text)
+    capacity = cluster._capacity()
+    assert capacity.cpus == cpus
+    assert capacity.doubt.startswith(doubt)
+    assert bool(capacity.doubt) == bool(doubt)

@@ -113,7 +113,7 @@ def test_kinds_that_cannot_come_or_have_no_known_size_are_left_out():
     ["", "a: [", "3", file(max_workers=None), file(available_node_types=3), "max_workers: 3"],
 )
 def test_what_is_no_cluster_file_is_refused(text):
-    with pytest.raises(ValueError, match="it is no cluster file"):
+    with pytest.raises(ValueError, match="its file is no cluster file"):
         read_growth(text)
 
 
