@@ -61,8 +61,14 @@ def _text(name: str, value: object) -> str:
     if name == "command" and isinstance(value, list):
         return shlex.join(map(str, value))
     if isinstance(value, list):
-        value = [shlex.join(map(str, one)) if isinstance(one, list) else one for one in value]
-        return ", ".join(map(str, value)) or "none"
+        apart = "; " if any(isinstance(one, Mapping) for one in value) else ", "
+        return apart.join(map(_element, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "not set" if value in (None, {}) else str(value)
+
+
+def _element(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(str(name), inner)}" for name, inner in value.items())
+    return shlex.join(map(str, value)) if isinstance(value, list) else str(value)

@@ -47,6 +47,7 @@ from search.staging.images import have_images
 from search.workers.cluster import connected, plan_workers
 from search.workers.depot import RemoteDepot, depot
 from search.workers.places import nodes
+from search.workers.roll_call import RollCall
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
 
@@ -209,10 +210,13 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         plan = Plan(experiment=experiment, classes=source.classes)
     _say_what_random_means(plan, display)
     with (
-        connected(request.address, run.path) as capacity,
+        connected(request.address, run.path, note=display.note) as capacity,
         _depot(request, run, plan, source) as shared,
     ):
         _take_sigterm()  # Ray takes it for itself when it starts
+        if capacity.doubt:
+            display.note(capacity.doubt)
+        roll_call = None if request.address is None else _call_roll(run, display)
         workers, resources = plan_workers(experiment.resources, capacity)
         _give_resources(budget, experiment, resources)
         check_priced(budget, nodes(), resources)
@@ -223,7 +227,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             )
         check_priced(budget, nodes(), resources)  # there may have been no node before
         run.update(
-            state="running", workers=workers, resources=resources, cluster=dict(vars(capacity))
+            state="running", workers=workers, resources=resources, cluster=capacity.to_dict()
         )
         under_way = Run(
             directory=run,
@@ -236,6 +240,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             runtime=runtime,
             records=list(reports.read_run(run.path).records),
             depot=shared,
+            roll_call=roll_call,
         )
         if experiment.transfer is not None:
             with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
@@ -249,6 +254,13 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     run.update(state="finished", ended=ended, **held_now(budget.held.by_stage()))
     publish_tables(run)
+
+
+def _call_roll(run: RunDirectory, display: Display) -> RollCall:
+    """Compares the nodes of a cluster with this driver before anything is placed on them."""
+    roll_call = RollCall(display.note, lambda nodes: run.update(nodes=nodes))
+    roll_call.begin()
+    return roll_call
 
 
 def _finish(run: Run) -> None:

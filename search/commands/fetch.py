@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ def _fetch_from_head(options: argparse.Namespace) -> None:
 
     head = Head(options.run.path)
     told = head.ask("latest", output=options.output or "")
-    aside = options.folder.absolute().with_name(f".{options.folder.name}.from-head")
+    run = hashlib.sha256(told["run"].encode()).hexdigest()[:8]  # another run has another folder
+    aside = options.folder.absolute().with_name(f".{options.folder.name}-{run}")
     aside.mkdir(parents=True, exist_ok=True)
     head.bring(told["run"], aside)
     fetch_run(FolderOrigin(aside), options.folder, _say)

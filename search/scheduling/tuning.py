@@ -55,6 +55,7 @@ def run_trials(
     resources: dict[str, float],
     rungs: Rungs | None,
     request: StopRequest,
+    look: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Runs trials on workers until the books are exhausted.
 
@@ -65,6 +66,7 @@ def run_trials(
         resources: What one trial gets, as Ray names it: CPU and GPU.
         rungs: Stops trials early; None lets each train to its end.
         request: Where somebody may ask to stop.
+        look: Called between Tune's steps with the number of trials that wait for a worker.
     """
     _heed(request, book)  # asked before the first trial
     os.environ.update(_TUNE_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(workers))
@@ -73,7 +75,8 @@ def run_trials(
     over = book.exhausted
     while not over:
         callback = BookCallback(book, _watch_over(settings))
-        over = _fit(book, worker, callback, workers=workers, rungs=rungs, request=request)
+        watch = _Watch(callback, book, request, look)
+        over = _fit(book, worker, callback, workers=workers, rungs=rungs, watch=watch)
 
 
 def _watch_over(settings: WorkerSettings) -> FrozenWorkers | None:
@@ -90,7 +93,7 @@ def _fit(
     *,
     workers: int,
     rungs: Rungs | None,
-    request: StopRequest,
+    watch: _Watch,
 ) -> bool:
     """Runs Tune; what our books raised inside a callback of it is raised here, as it was.
 
@@ -101,7 +104,7 @@ def _fit(
         Whether the search is over.
     """
     scheduler = FirstCome() if rungs is None else RungScheduler(rungs, book)
-    searcher, watch = BookSearcher(book, workers, callback), _Watch(callback, book, request)
+    searcher = BookSearcher(book, workers, callback)
     try:
         _run_tune(callback, searcher, worker, scheduler, watch)
     except Exception as error:
@@ -197,8 +200,14 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
         self._book = book
         self._frozen = frozen
         self._outcomes: dict[str, Outcome] = {}
+        self._begun: set[str] = set()
         self.broken: Exception | None = None
         self.tune_failed = False
+
+    @property
+    def waiting(self) -> int:
+        """Trials that were handed out and have no worker yet."""
+        return max(0, self._book.running - len(self._begun))
 
     def with_watch(self) -> list[tune.Callback]:
         """What Tune calls: this, then the watch over workers, which lets go of what has ended."""
@@ -207,6 +216,7 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         """Notes that a worker is held for a trial from now on."""
         actor = trial.temporary_state.ray_actor
+        self._begun.add(name_of(trial))
         self._keep(lambda: self._book.began(name_of(trial), lambda: node_of(actor)))
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
@@ -229,11 +239,13 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Records a trial that ended by itself or was stopped by the scheduler."""
         name = name_of(trial)
+        self._begun.discard(name)
         self._keep(lambda: self._book.end(name, self._outcomes.pop(name, None)))
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Ends a trial whose worker was lost, or failed in a way of its own."""
         name = name_of(trial)
+        self._begun.discard(name)
         killed = None if self._frozen is None else self._frozen.why_killed(name)
         outcome = Outcome(failure=_failure_of(trial) if killed is None else _lost(killed))
         self._outcomes.pop(name, None)
@@ -257,14 +269,21 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
 class _Watch(NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no types
     """Looks up between Tune's steps.
 
-    It ends all trials once the books cannot be kept, tells the book who asked to stop, and does not
-    wait for places once the search is over.
+    It ends all trials once the books cannot be kept, tells the book who asked to stop, does not
+    wait for places once the search is over, and tells who looks on how many trials wait.
     """
 
-    def __init__(self, callback: BookCallback, book: TrialBook, request: StopRequest) -> None:
+    def __init__(
+        self,
+        callback: BookCallback,
+        book: TrialBook,
+        request: StopRequest,
+        look: Callable[[int], None],
+    ) -> None:
         self._callback = callback
         self._book = book
         self._request = request
+        self._look = look
         self._looked = -math.inf
         self._asked = False
 
@@ -278,6 +297,7 @@ class _Watch(NotRestored, tune.Stopper):  # type: ignore[misc]  # Ray ships no t
         if time.monotonic() > self._looked + _LOOK_EVERY:
             self._looked = time.monotonic()
             self._asked = self._asked or _heed(self._request, self._book)
+            self._look(self._callback.waiting)
         return self._callback.broken is not None or self._book.only_waits
 
 

@@ -31,7 +31,9 @@ from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
 from search.workers.limits import Limits
+from search.workers.patience import Patience
 from search.workers.places import node_of
+from search.workers.roll_call import RollCall
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
@@ -93,6 +95,7 @@ class Run:
         runtime: Threads, precision and determinism of training.
         records: Those of earlier sittings, and, from the search stage on, of this one.
         depot: Where workers fetch images, features and weights from; None where they lack nothing.
+        roll_call: Asks the nodes that come; None on this machine.
     """
 
     directory: RunDirectory
@@ -105,6 +108,7 @@ class Run:
     runtime: Runtime
     records: list[TrialRecord] = field(default_factory=list)
     depot: RemoteDepot | None = None
+    roll_call: RollCall | None = None
 
     @property
     def limits(self) -> Limits:
@@ -131,6 +135,7 @@ class Run:
                 self.resources,
                 self.limits,
                 depot=self.depot,
+                patience=Patience(self.display.note),
                 placed=placing(self.budget, name, self.display),
                 lost=lambda why: self._note_loss(name, why),
             ) as worker,
@@ -196,6 +201,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         limits: Limits | None = None,
         *,
         depot: RemoteDepot | None = None,
+        patience: Patience | None = None,
         tasks: str = TASKS,
         placed: Callable[[Any], None] | None = None,
         lost: Callable[[str], None] | None = None,
@@ -207,6 +213,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             resources: What the worker gets, as Ray names it.
             limits: What training may take; None for what holds by default.
             depot: Where it fetches features and weights from; None where it fetches nothing.
+            patience: Is told whether it waits for a place; None where somebody else is.
             tasks: The module of the tasks.
             placed: Told the actor each time that one was seen at its place.
             lost: Told why, each time that one was lost and is replaced.
@@ -220,6 +227,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             depot=depot,
             tasks=tasks,
         )
+        self._patience = patience
         self._replaced = False
         self._placed = placed or (lambda _: None)
         self._lost = lost or (lambda _: None)
@@ -306,11 +314,19 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             if ray.wait([answer], timeout=look)[0]:
                 self.ready(0)
                 return ray.get(answer)
-            if not self.ready(0) or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
+            has_place = self._tell_patience()
+            if not has_place or ray.wait([self._actor.alive.remote()], timeout=look)[0]:
                 silent = 0.0
             else:
                 silent += look  # counted, not read from a clock: the driver may have stood still
         raise WorkerLostError(f"its worker gave no sign of life for {silent:.0f} seconds")
+
+    def _tell_patience(self) -> bool:
+        """Whether the worker has a place; says if it has had none for long."""
+        has_place = self.ready(0)
+        if self._patience is not None:
+            self._patience.look(0 if has_place else 1)
+        return has_place
 
     def _lose(self, message: str) -> tuple[str, dict[str, str]]:
         """Puts another worker in the place of one that is lost, and says so as a child would."""

@@ -14,6 +14,7 @@ from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from search.stages.node_notes import note_caches
 from search.workers.depot import RemoteDepot
+from search.workers.patience import Patience
 from trainables import Runtime
 from trainables.variant import Variant
 
@@ -50,8 +51,13 @@ def choose_runtime(
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
         deterministic = resources["GPU"] == 0
-    runtime = Runtime(threads=threads)
-    with StageWorkers(runtime, resources, depot=depot, placed=placed) as worker:
+    with StageWorkers(
+        Runtime(threads=threads),
+        resources,
+        depot=depot,
+        patience=Patience(display.note),
+        placed=placed,
+    ) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
         if "runtime" in run.info:

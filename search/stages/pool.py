@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ray.exceptions import RayError, RayTaskError
 
 from neurosweep.errors import WorkerLostError
+from search.workers.patience import Patience
 
 __all__ = ["Worker", "WorkerPool"]
 
@@ -37,15 +38,23 @@ class Worker(Protocol):
 class WorkerPool(AbstractContextManager["WorkerPool"]):
     """Workers that are hired once and do one list of jobs after the other."""
 
-    def __init__(self, hire: Callable[[], AbstractContextManager[Worker]], size: int) -> None:
+    def __init__(
+        self,
+        hire: Callable[[], AbstractContextManager[Worker]],
+        size: int,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
         """Hires nobody before the block begins.
 
         Args:
             hire: Makes one worker.
             size: How many, at least 1.
+            patience: Is told how many of them wait for a place; None tells nobody.
         """
         self._hire = hire
         self._size = size
+        self._patience = patience
         self._open = ExitStack()
         self._workers: list[Worker] = []
 
@@ -78,7 +87,7 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
         Raises:
             WorkerLostError: All workers are lost, and jobs are left.
         """
-        yield from _Shift(self._workers, jobs, do, is_over).results()
+        yield from _Shift(self._workers, jobs, do, is_over, self._patience).results()
 
 
 class _Jobs(Generic[Job]):
@@ -125,10 +134,13 @@ class _Shift(Generic[Job, Said]):
         jobs: Sequence[Job],
         do: Callable[[Worker, Job], Said],
         is_over: Callable[[], bool],
+        patience: Patience | None,
     ) -> None:
         self._workers = workers
         self._do = do
         self._is_over = is_over
+        self._patience = patience
+        self._placeless: set[int] = set()
         self._jobs = _Jobs(jobs)
         self._said: queue.SimpleQueue[tuple[Job, Said] | BaseException | None] = queue.SimpleQueue()
         self._closed = threading.Event()
@@ -152,13 +164,21 @@ class _Shift(Generic[Job, Said]):
 
     def _listen(self, driving: int) -> Iterator[tuple[Job, Said]]:
         while driving:
-            said = self._said.get()
+            try:
+                said = self._said.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                self._tell_patience()
+                continue
             if isinstance(said, BaseException):
                 raise said
             if said is None:
                 driving -= 1
             else:
                 yield said
+
+    def _tell_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.look(len(self._placeless))
 
     def _guard(self, worker: Worker) -> None:
         """Lets no error of a thread go unheard, and tells when the thread has ended."""
@@ -170,10 +190,8 @@ class _Shift(Generic[Job, Said]):
             self._said.put(None)
 
     def _drive(self, worker: Worker) -> None:
-        # A cluster that shrank has no place for it, and one that grows has it later.
-        while self._jobs.are_left and not worker.ready(_LOOK_EVERY):
-            if self._is_done():
-                return
+        if not self._has_place(worker):
+            return
         while (job := self._jobs.take(self._is_done)) is not None:
             try:
                 self._said.put((job, self._do(worker, job)))
@@ -184,6 +202,18 @@ class _Shift(Generic[Job, Said]):
                 self._jobs.give_back(job)
                 return
             self._jobs.finish()
+
+    def _has_place(self, worker: Worker) -> bool:
+        """Waits for a place while there is work."""
+        # A cluster that shrank has no place for it, and one that grows has it later.
+        self._placeless.add(id(worker))
+        try:
+            while self._jobs.are_left and not worker.ready(_LOOK_EVERY):
+                if self._is_done():
+                    return False
+            return True
+        finally:
+            self._placeless.discard(id(worker))
 
     def _is_done(self) -> bool:
         return self._closed.is_set() or self._is_over()

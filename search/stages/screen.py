@@ -26,6 +26,7 @@ from search.screening.images import Images
 from search.screening.rows import Standing, row_of
 from search.stages.context import Run
 from search.stages.pool import Worker, WorkerPool
+from search.workers.patience import Patience
 from trainables import Probed
 from trainables.features.frozen import Frozen
 from trainables.features.key import views_of
@@ -66,8 +67,8 @@ def screen(run: Run, hire: Hire = _hired) -> list[TrialRecord]:
     transfer, info = run.plan.experiment.transfer, run.directory.info
     if transfer is None or info.get("screened"):
         return []
-    numbers = itertools.count(1)
-    with WorkerPool(lambda: hire(run, next(numbers)), run.workers) as pool:
+    numbers, patience = itertools.count(1), Patience(run.display.note)
+    with WorkerPool(lambda: hire(run, next(numbers)), run.workers, patience=patience) as pool:
         # Behind the hiring: hours of workers end sooner the more of them there are.
         left = run.budget.search_seconds_left()
         end = None if left is None else run.budget.elapsed + _SHARE * left

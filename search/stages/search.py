@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import spaces
@@ -17,6 +17,7 @@ from search.scheduling.tuning import run_trials
 from search.stages.context import Run
 from search.studies.study import Study
 from search.workers.control import countdown
+from search.workers.patience import Patience
 from search.workers.worker import WorkerSettings
 
 __all__ = ["search"]
@@ -132,9 +133,22 @@ def _run(run: Run, book: TrialBook) -> None:
                 resources=dict(run.resources),
                 rungs=rungs,
                 request=StopRequest(run.directory.path),
+                look=_onlooker(run),
             )
         finally:
             book.follow(None)
+
+
+def _onlooker(run: Run) -> Callable[[int], None]:
+    """Says when workers are waited for long, and asks nodes that come what they run."""
+    patience = Patience(run.display.note)
+
+    def look(waiting: int) -> None:
+        patience.look(waiting)
+        if run.roll_call is not None:
+            run.roll_call.look()
+
+    return look
 
 
 def _rungs(run: Run, book: TrialBook) -> Rungs | None:

@@ -5,28 +5,31 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import search
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
+from search.workers.growth import autoscaler_file, read_growth
+from search.workers.joining import kept_nodes, wait_for_nodes
+from search.workers.nodes import Node, gcs_port, live_nodes, on_node
+from search.workers.room import Capacity, Room
 
 __all__ = ["Capacity", "connected", "plan_workers"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """CPUs and GPUs in all: what the cluster has, or can grow to where it scales by itself."""
-
-    cpus: float
-    gpus: float
+_ANSWER_LIMIT = 60.0  # seconds for the head to say what its autoscaler's file says
 
 
 @contextlib.contextmanager
-def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> Iterator[Capacity]:
+def connected(
+    address: str | None,
+    folder: Path,
+    *,
+    cpus: int | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[Capacity]:
     """Connects to Ray for the length of the block.
 
     Ray puts the driver's folder first on every worker's import path, so this changes into
@@ -36,9 +39,11 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
         address: `auto` or an address of a running cluster; None starts a local Ray.
         folder: The run directory.
         cpus: CPUs of a local Ray; None for those of this machine.
+        note: Tells a person, of nodes that are waited for.
 
     Raises:
         NeurosweepError: if no cluster answers at the address.
+        CodeMismatchError: if it has another Python or Ray.
     """
     before = Path.cwd()
     os.chdir(folder)
@@ -46,7 +51,7 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
     os.environ["PYTHONPATH"] = _import_path()  # a local Ray passes it on to its workers
     try:
         _reach(address, cpus)
-        yield _capacity()
+        yield _capacity(note)
     finally:
         import ray
 
@@ -63,15 +68,13 @@ def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[st
     gpus = resources.gpus_per_trial
     if gpus == "auto":
         gpus = 1.0 if capacity.gpus >= 1 else 0.0
-    fitting = int(capacity.cpus // resources.cpus_per_trial)
-    if gpus > 0:
-        fitting = min(fitting, int(capacity.gpus / gpus + 1e-9))
     each = {"CPU": float(resources.cpus_per_trial), "GPU": float(gpus)}
+    fitting = capacity.places(each["CPU"], each["GPU"])
     if fitting < 1:
         raise NeurosweepError(
-            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs, the cluster has "
-            f"{capacity.cpus:g} and {capacity.gpus:g}; lower resources.cpus_per_trial or "
-            "resources.gpus_per_trial, or bring up larger workers"
+            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs on one node, the cluster "
+            f"has {capacity.cpus:g} and {capacity.gpus:g} in all; lower resources.cpus_per_trial "
+            f"or resources.gpus_per_trial, or bring up larger workers{_but(capacity.doubt)}"
         )
     wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
     return wanted, each
@@ -87,23 +90,51 @@ def _reach(address: str | None, cpus: int | None) -> None:
             f"no Ray cluster answers at --address {address}: {error}; start one with "
             "`ray up cluster.yaml`, or leave --address out to use this machine"
         ) from None
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise
+        told = " ".join(str(error).split())
+        raise CodeMismatchError(
+            f"driver and cluster must have the same Python and the same Ray; Ray says: {told}. Run "
+            "the driver on the cluster's head, or install what the head has"
+        ) from None
     except SystemExit:
         # While it starts, Ray answers SIGTERM with sys.exit(15).
         raise KeyboardInterrupt from None
 
 
-def _capacity() -> Capacity:
+def _capacity(note: Callable[[str], None]) -> Capacity:
+    head = next((node for node in live_nodes() if node.is_head), None)
+    growth, doubt = None, ""
+    try:
+        text = None if head is None else _autoscaler_file(head)
+        if text is not None:
+            wait_for_nodes(kept_nodes(text), lambda: len(live_nodes()), note)
+            growth = read_growth(text)
+    except (OSError, ValueError) as error:
+        doubt = f"the file of the cluster's autoscaler was of no use: {error}"
+    now = [Room(cpus=node.cpus, gpus=node.gpus) for node in live_nodes()]
+    room = None if head is None else Room(cpus=head.cpus, gpus=head.gpus)
+    return Capacity.of(now, head=room, growth=growth, doubt=doubt)
+
+
+def _autoscaler_file(head: Node) -> str | None:
+    """What a cluster keeps and may bring; None where nothing is kept and nothing comes."""
     import ray
-    from ray._private.state import state
 
-    now = ray.cluster_resources()
-    # A cluster whose workers come on demand has none before the first trial asks for them.
-    reachable = state.get_max_resources_from_cluster_config() or {}
+    port = gcs_port()
+    if head.is_here:
+        return autoscaler_file(port)
+    try:
+        asked = on_node(head, autoscaler_file).remote(port)
+        text: str | None = ray.get(asked, timeout=_ANSWER_LIMIT)
+    except ray.exceptions.RayError as error:
+        raise ValueError(f"the head does not say: {str(error).splitlines()[-1]}") from None
+    return text
 
-    def most(name: str) -> float:
-        return float(max(now.get(name, 0.0), reachable.get(name, 0.0)))
 
-    return Capacity(cpus=most("CPU"), gpus=most("GPU"))
+def _but(doubt: str) -> str:
+    return f". It may be able to grow, but {doubt}" if doubt else ""
 
 
 def _import_path() -> str:

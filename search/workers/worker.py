@@ -23,6 +23,7 @@ from search.workers.code_hash import code_hash, explain_mismatch
 from search.workers.control import Lateness, RemoteCountdown
 from search.workers.depot import RemoteDepot
 from search.workers.errands import Errands, at_home
+from search.workers.installed import explain_versions, installed
 from search.workers.limits import Limits
 from search.workers.memory import machine_memory, memory_share
 from search.workers.node_images import NodeImages
@@ -68,6 +69,7 @@ class WorkerSettings:
             be on one node at once.
         workers: Trials at once in all.
         code: The hash of the driver's code.
+        versions: The driver's versions of what decides the figures.
         tasks: The module of the child's tasks.
         keep_seconds: The shortest pause between two states of a trial.
         countdown: Says how long the search still goes on; None for no end.
@@ -82,6 +84,7 @@ class WorkerSettings:
     resources: Mapping[str, float] = field(default_factory=dict)
     workers: int = 1
     code: str = field(default_factory=code_hash)
+    versions: Mapping[str, str] = field(default_factory=installed)
     tasks: str = TASKS
     keep_seconds: float = KEEP_SECONDS
     countdown: RemoteCountdown | None = None
@@ -98,8 +101,9 @@ class WorkerSettings:
         return replace(self.limits, memory=share)
 
     def mismatch(self) -> str | None:
-        """What is wrong if the code here is not the driver's, else None."""
-        return explain_mismatch(self.code, node=this_node().get("NodeManagerAddress", "a node"))
+        """What is wrong if the code or a version here is not the driver's, else None."""
+        node = this_node().get("NodeManagerAddress", "a node")
+        return explain_mismatch(self.code, node=node) or explain_versions(self.versions, node=node)
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types

@@ -8,6 +8,7 @@ from fake_run import FakeRun
 
 from neurosweep.errors import RunDirectoryError
 from reports import build_leaderboard, load_leaderboard, read_run, write_leaderboard
+from reports.provenance import provenance
 
 
 @pytest.fixture
@@ -150,3 +151,11 @@ def test_a_leaderboard_alone_is_no_run(path: Path, tmp_path: Path):
     shutil.rmtree(path)
     with pytest.raises(RunDirectoryError, match=r"a folder with a run\.yaml"):
         load_leaderboard(tmp_path)
+
+
+def test_nodes_are_told_as_words(path: Path):
+    content = yaml.safe_load((path / "run.yaml").read_text())
+    nodes = [{"hostname": "a", "cpus": 8.0, "kind": None}, {"hostname": "b", "cpus": 4.0}]
+    (path / "run.yaml").write_text(yaml.safe_dump({**content, "nodes": nodes}, sort_keys=False))
+    told = dict(provenance(read_run(path)))
+    assert told["nodes"] == "hostname a, cpus 8.0, kind not set; hostname b, cpus 4.0"

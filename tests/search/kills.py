@@ -27,11 +27,11 @@ from trainables import Runtime
 
 CPU = {"CPU": 1.0, "GPU": 0.0}
 _HERE = Path(__file__).parent
-_PATH = os.pathsep.join([str(_HERE), str(_HERE.parents[1])])
+PATH = os.pathsep.join([str(_HERE), str(_HERE.parents[1])])
 
 RAY = {
     "log_to_driver": False,
-    "runtime_env": {"env_vars": {"PYTHONPATH": _PATH, "CUDA_VISIBLE_DEVICES": ""}},
+    "runtime_env": {"env_vars": {"PYTHONPATH": PATH, "CUDA_VISIBLE_DEVICES": ""}},
 }
 """Options of `ray.init`: workers must be able to import the tests' tasks and our packages."""
 
@@ -52,6 +52,7 @@ class Trials:
 
     def __init__(self, folder: Path, trials: int, *, limits: Limits | None = None) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         self.run = RunDirectory.create(folder / "run", {"name": "x"})
         chosen = plan()
         self.display = SpyDisplay()

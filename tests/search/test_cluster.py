@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from neurosweep.errors import NeurosweepError
+from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
+from search.workers import cluster
 from search.workers.cluster import Capacity, connected, plan_workers
+from search.workers.nodes import Node
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,9 @@ def test_workers_fill_what_is_scarce(resources, capacity, workers, each):
 
 
 def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
-    with pytest.raises(NeurosweepError, match="needs 1 CPUs and 2 GPUs, the cluster has 8 and 1"):
+    with pytest.raises(
+        NeurosweepError, match="1 CPUs and 2 GPUs on one node, the cluster has 8 and 1"
+    ):
         plan_workers(Resources(gpus_per_trial=2), Capacity(cpus=8, gpus=1))
 
 
@@ -45,3 +49,54 @@ def test_a_sigterm_while_ray_starts_is_an_interrupt(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt), connected(None, tmp_path):
         pass
     assert Path.cwd() == before
+
+
+def test_a_cluster_of_another_python_is_refused_with_both(tmp_path, monkeypatch):
+    import ray
+    from ray._private.utils import check_version_info
+
+    def init(**_):
+        """What ray.init does where it reaches a cluster of another Python."""
+        check_version_info({"ray_version": ray.__version__, "python_version": "3.11.0"}, "node x")
+
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr(ray, "init", init)
+    with (
+        pytest.raises(CodeMismatchError, match=r"Python: 3\.11\.0 This process on") as raised,
+        connected("auto", tmp_path),
+    ):
+        pass
+    assert raised.value.exit_code == 1
+    assert "Run the driver on the cluster's head" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus", "doubt"),
+    [
+        (None, 4, ""),
+        (
+            "nonsense: [",
+            4,
+            "what its autoscaler may bring is not known: its file is no cluster file",
+        ),
+        (
+            "{max_workers: 3, head_node_type: h, available_node_types: "
+            "{h: {}, w: {resources: {CPU: 8}}}}",
+            26,
+            "",
+        ),
+    ],
+)
+def test_what_the_autoscalers_file_says_counts_and_what_is_wrong_with_it_is_told(
+    monkeypatch, text, cpus, doubt
+):
+    common = {"hostname": "x", "address": "10.0.0.1", "gpus": 0}
+    head = Node(id="a", cpus=2, is_head=True, is_here=True, **common)
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [head, Node(id="b", cpus=2, **common)])
+    monkeypatch.setattr(cluster, "gcs_port", lambda: "6379")
+    monkeypatch.setattr(cluster, "autoscaler_file", lambda _: text)
+    capacity = cluster._capacity()
+    assert capacity.cpus == cpus
+    assert capacity.doubt.startswith(doubt)
+    assert bool(capacity.doubt) == bool(doubt)

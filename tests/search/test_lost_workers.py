@@ -279,6 +279,25 @@ def stage_workers(**settings):
     return StageWorkers(Runtime(threads=1), CPU, tasks="child_tasks", **settings)
 
 
+class EnoughError(Exception):
+    """Ends the wait for a worker that never comes."""
+
+
+def test_a_stage_says_that_it_waits_for_a_worker():
+    class Told:
+        def look(self, missing):
+            raise EnoughError(missing)
+
+    nowhere = {"CPU": 99.0, "GPU": 0.0}
+    settings = {"limits": Limits(frozen=0.4), "patience": Told(), "tasks": "child_tasks"}
+    with (
+        StageWorkers(Runtime(threads=1), nowhere, **settings) as worker,
+        pytest.raises(EnoughError) as raised,
+    ):
+        worker.run("run", {"action": "pid"})
+    assert raised.value.args == (1,)
+
+
 def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
     def kill():
         for attempt, who in enumerate((0, 1)):

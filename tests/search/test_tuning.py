@@ -205,6 +205,28 @@ def test_the_searcher_waits_while_all_workers_are_busy():
     assert searcher.suggest("d") == "FINISHED"
 
 
+def trial_named(name):
+    return SimpleNamespace(config={"assignment": {"trial_id": name}}, error_file=None)
+
+
+def test_who_looks_on_is_told_how_many_trials_wait_for_a_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "_LOOK_EVERY", 0.0)
+    book, told = Book(), []
+    callback = BookCallback(book)
+    watch = tuning._Watch(callback, book, StopRequest(tmp_path), told.append)
+    watch.stop_all()
+    book.given = 3
+    watch.stop_all()
+    callback.on_trial_start(trial=trial_named("t0001"))
+    callback.on_trial_start(trial=trial_named("t0002"))
+    watch.stop_all()
+    callback.on_trial_complete(trial=trial_named("t0001"))
+    watch.stop_all()
+    callback.on_trial_start(trial=trial_named("t0003"))
+    watch.stop_all()
+    assert told == [0, 3, 1, 1, 0]
+
+
 def given_up(tmp_path, error):
     """A trial as Tune leaves it when its actor raised this."""
     (tmp_path / "error.txt").write_text(f"Traceback: far away\n{type(error.cause).__name__}: said")
