@@ -112,7 +112,7 @@ def _capacity(note: Callable[[str], None]) -> Capacity:
             wait_for_nodes(kept_nodes(text), lambda: len(live_nodes()), note)
             growth = read_growth(text)
     except (OSError, ValueError) as error:
-        doubt = f"the file of the cluster's autoscaler was of no use: {error}"
+        doubt = f"what its autoscaler may bring is not known: {error}"
     now = [Room(cpus=node.cpus, gpus=node.gpus) for node in live_nodes()]
     room = None if head is None else Room(cpus=head.cpus, gpus=head.gpus)
     return Capacity.of(now, head=room, growth=growth, doubt=doubt)

@@ -1,4 +1,4 @@
-"""Nodes that a cluster keeps from its start, and a driver that comes before all of them are there."""
+"""Nodes that a cluster keeps from its start, and a driver that is there before they are."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_what_the_autoscalers_file_says_counts_and_what_is_wrong_with_it_is_told
     monkeypatch.setattr(cluster, "live_nodes", lambda: [head, Node(id="b", cpus=2, **common)])
     monkeypatch.setattr(cluster, "gcs_port", lambda: "6379")
     monkeypatch.setattr(cluster, "autoscaler_file", lambda _: text)
-    capacity = cluster._capacity()
+    capacity = cluster._capacity(lambda _: None)
     assert capacity.cpus == cpus
     assert capacity.doubt.startswith(doubt)
     assert bool(capacity.doubt) == bool(doubt)
