@@ -99,12 +99,17 @@ class Cluster:
             time.sleep(1)
         return told
 
-    def finish(self, run: str, seconds: float = 280) -> dict[str, Any]:
-        """Waits until a run has ended in order."""
+    def wait_for_end(self, run: str, seconds: float = 280) -> dict[str, Any]:
+        """Waits until a run's driver has ended, however that was."""
         end = time.monotonic() + seconds
         while (told := self.status(run))["state"] in ("PENDING", "RUNNING"):
             assert time.monotonic() < end, told
             time.sleep(2)
+        return told
+
+    def finish(self, run: str, seconds: float = 280) -> dict[str, Any]:
+        """Waits until a run has ended in order."""
+        told = self.wait_for_end(run, seconds)
         assert told["state"] == "SUCCEEDED", told
         return told
 
