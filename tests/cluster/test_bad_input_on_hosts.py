@@ -37,8 +37,8 @@ def test_a_key_that_is_refused(cluster):
     file = changed(cluster, "key.yaml", str(cluster.hosts.key), str(other))
     # Another name, or Ray's launcher takes the connection that is open already.
     file.write_text(file.read_text().replace("cluster_name: neurosweep", "cluster_name: other"))
-    state = cluster.laptop.home / "ray"
-    shutil.copy(state / "cluster-neurosweep.state", state / "cluster-other.state")
+    (state,) = (cluster.laptop.home / "ray").rglob("cluster-neurosweep.state")
+    shutil.copy(state, state.with_name("cluster-other.state"))
     code, error = fails(cluster, "status", file=file)
     assert code == 1
     assert "refuses the key: see `auth.ssh_user` and `auth.ssh_private_key`" in error
@@ -54,7 +54,10 @@ def test_a_head_that_is_not_there(cluster):
 
 
 def test_rsync_missing_on_the_head(cluster):
-    hidden = "mount --bind /dev/null /usr/bin/rsync"
+    absent = cluster.hosts.scratch(HEAD) / "absent"
+    absent.write_text("#!/bin/sh\necho 'sh: 1: rsync: not found' >&2\nexit 127\n")
+    absent.chmod(0o755)
+    hidden = "mount --bind /tmp/absent /usr/bin/rsync"
     assert cluster.hosts.ssh(HEAD, hidden).returncode == 0
     try:
         _, error = fails(cluster, "submit", "experiment.yaml", "--data", "images")
