@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neurosweep.errors import NeurosweepError
 from trainables import idle
+from trainables.devices import share_gpus
 
 __all__ = ["PRECISIONS", "Runtime", "current_runtime", "numerics", "quiet_import", "start"]
 
@@ -50,12 +51,17 @@ class Runtime:
             )
 
 
-def start(runtime: Runtime) -> None:
+def start(runtime: Runtime, *, gpus: float | None = None) -> None:
     """Set TensorFlow up in this process; again with an equal runtime does nothing.
+
+    Args:
+        runtime: How it computes; it stands with each trial, and a replay takes it from there.
+        gpus: What it may take of the GPUs it sees, as `devices.share_gpus` reads it. No part of
+            the runtime: a trial comes to the same figures on half a card as on a whole one.
 
     Raises:
         NeurosweepError: The process was started with another runtime, or TensorFlow has run an
-            operation already: both need a fresh process.
+            operation already: both need a fresh process. Or the share of a GPU cannot be.
     """
     global _started  # noqa: PLW0603 - TensorFlow's own state is per process as well
     if _started == runtime:
@@ -65,7 +71,7 @@ def start(runtime: Runtime) -> None:
             f"A process keeps the runtime it was started with ({_started}); received {runtime}. "
             "Start a fresh process for the other runtime."
         )
-    _set_devices(runtime)
+    _set_devices(runtime, gpus)
     # What the libraries hold lives as long as the process: collections between two trials
     # need not walk through it (0.2 s each).
     gc.collect()
@@ -123,7 +129,7 @@ def quiet_import() -> Iterator[None]:
         os.close(terminal)
 
 
-def _set_devices(runtime: Runtime) -> None:
+def _set_devices(runtime: Runtime, gpus: float | None) -> None:
     """Threads, GPU memory and determinism: all of it before TensorFlow's first operation."""
     with quiet_import():
         import keras  # noqa: F401  # brings everything that a trial will need
@@ -135,9 +141,7 @@ def _set_devices(runtime: Runtime) -> None:
         # One operation after the other: a step is a chain, and a second pool only
         # competes for the same cores.
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            # Without growth the first trial takes the whole card from those beside it.
-            tf.config.experimental.set_memory_growth(gpu, True)
+        share_gpus(gpus)
     except RuntimeError as error:
         raise NeurosweepError(
             "TensorFlow's threads and memory are set before its first operation; received a "

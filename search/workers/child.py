@@ -106,7 +106,7 @@ class _Pulse:
 
 
 def _serve(connection: Connection, tasks: Any) -> None:
-    tasks.start(connection.recv())
+    tasks.start(*connection.recv())
     connection.send(("ready", None))
     while True:
         name, payload = _word(connection)

@@ -75,9 +75,9 @@ def _delivered(task: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def start(runtime: Runtime) -> None:
-    """Sets threads, precision and determinism before TensorFlow's first operation."""
-    trainables.start(runtime)
+def start(runtime: Runtime, gpus: float) -> None:
+    """Sets threads, share of a GPU and determinism before TensorFlow's first operation."""
+    trainables.start(runtime, gpus=gpus)
 
 
 def prepare(*, source: scans.Source, sizes: Sequence[tuple[int, str]], report: Report) -> None:

@@ -95,6 +95,11 @@ class WorkerSettings:
         share = memory_share(total, node.get("Resources", {}), self.resources, self.workers)
         return replace(self.limits, memory=share)
 
+    def child(self, limits: Limits) -> WarmChild:
+        """A child process for this worker, not started yet; it has the GPUs of one trial."""
+        gpus = self.resources.get("GPU", 0.0)
+        return WarmChild(self.runtime, limits, tasks=self.tasks, gpus=gpus)
+
     def mismatch(self) -> str | None:
         """What is wrong if the code here is not the driver's, else None."""
         return explain_mismatch(self.code, node=_this_node().get("NodeManagerAddress", "a node"))
@@ -109,7 +114,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             raise TypeError("TrialWorker is made with its settings by tune.with_parameters")
         self._settings = settings
         self._mismatch = settings.mismatch()
-        self._child = WarmChild(settings.runtime, settings.limits_here(), tasks=settings.tasks)
+        self._child = settings.child(settings.limits_here())
         self._source = _at_home(settings.source)
         self._errands = Errands(settings.depot, self._say_alive)
         self.reset_config(config)
@@ -243,7 +248,7 @@ class StageWorker:
         """Keeps the settings; the child process starts with the first task."""
         self._mismatch = settings.mismatch()
         self._limits = settings.limits_here()
-        self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
+        self._child = settings.child(self._limits)
         self._errands = Errands(settings.depot)
 
     def run(self, task: str, payload: dict[str, Any], seconds: float | None = None) -> Any:

@@ -16,10 +16,12 @@ from trainables.alive import beat
 from trainables.results import EpochRecord, FitResult
 
 _held: list[bytearray] = []
+_taken: dict[str, float] = {}
 
 
-def start(runtime) -> None:
+def start(runtime, gpus: float) -> None:
     """Nothing is set up; a runtime of 99 threads cannot be."""
+    _taken["gpus"] = gpus
     if runtime.threads == 99:
         raise RuntimeError("99 threads cannot be")
 
@@ -100,6 +102,11 @@ def _pid(source) -> int:
     return os.getpid()
 
 
+def _seen(source) -> tuple[str | None, float]:
+    """The GPUs that are named to this process, and what it was told to take of them."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES"), _taken["gpus"]
+
+
 def _hold(source, *, mib: int) -> int:
     """Holds memory for as long as the process lives."""
     for _ in range(mib):
@@ -148,6 +155,7 @@ def _no_memory(source) -> None:
 
 _DEEDS = {
     "pid": _pid,
+    "seen": _seen,
     "hold": _hold,
     "hold and wait": _hold_and_wait,
     "map": _map,

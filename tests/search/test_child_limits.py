@@ -187,3 +187,14 @@ def test_a_pulse_is_sent_now_and_then_however_often_the_heart_beats(monkeypatch)
         alive.watch(None)
     assert [message for _, message in sent] == [(ALIVE, None)] * 5
     alive.beat()
+
+
+@pytest.mark.parametrize(("gpus", "named"), [(0.0, ""), (0.5, "1"), (1.0, "1")])
+def test_a_child_sees_the_gpus_of_its_worker_or_none(monkeypatch, gpus, named):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    ours = WarmChild(Runtime(threads=1), tasks="child_tasks", gpus=gpus)
+    try:
+        assert do(ours, "seen") == ("done", (named, gpus))
+    finally:
+        ours.close()

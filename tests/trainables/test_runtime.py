@@ -91,3 +91,17 @@ def test_every_public_name_is_there_and_is_no_module(name):
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="has no attribute 'train_all'"):
         _ = trainables.train_all
+
+
+def test_the_share_of_a_gpu_is_set_before_the_first_operation_and_is_no_part_of_the_runtime(
+    monkeypatch,
+):
+    shares = []
+    monkeypatch.setattr("trainables.runtime._started", None)
+    monkeypatch.setattr("trainables.runtime.share_gpus", shares.append)
+    for setting in ("intra", "inter"):
+        name = f"tensorflow.config.threading.set_{setting}_op_parallelism_threads"
+        monkeypatch.setattr(name, lambda count: None)
+    start(Runtime(threads=1), gpus=0.5)
+    assert shares == [0.5]
+    assert current_runtime() == Runtime(threads=1)
