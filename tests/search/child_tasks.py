@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -29,6 +30,7 @@ def start(runtime, gpus: float) -> None:
 def fit(*, recipe, source: Path, report, epochs: int = 3, **_: object) -> FitResult:
     """Waits at its second epoch for a file named as its seed, unless `free` is there."""
     note(source, str(recipe.seed))
+    (source / f"{recipe.seed}.gpus").write_text(json.dumps(_seen(source)))
     if (source / "crash").exists():
         raise ValueError(f"layer {recipe.seed} does not fit")
     for number in range(1, epochs + 1):
