@@ -104,6 +104,8 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     plain = recipe.to_dict()
     if recipe.weights_hash:
         del plain["weights"]
+    if recipe.accumulation == 1:
+        del plain["accumulation"]  # as states were kept before there was any
     return plain
 
 

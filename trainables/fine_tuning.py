@@ -162,7 +162,8 @@ def _bench(
     freeze_below(core, names)
     optimizer = _Optimizer(plan, core, names)
     if below.activations is None:
-        return Bench(recipe, core, dataset, runtime=runtime, optimizer=optimizer)
+        own = replace(recipe, accumulation=plan.accumulation)
+        return Bench(own, core, dataset, runtime=runtime, optimizer=optimizer)
     labels, classes = dataset.labels[dataset.train], len(dataset.classes)
     return TopBench(
         core,
@@ -171,6 +172,7 @@ def _bench(
         runtime=runtime,
         optimizer=optimizer,
         weights=class_weights(recipe.configuration, labels, classes),
+        parts=plan.accumulation,
     )
 
 

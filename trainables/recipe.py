@@ -35,6 +35,7 @@ class FineTune:
         weight_decay: As in training.
         cache: "auto", "none", "float16" or "float32": what the frozen part's output is kept in.
             "auto" is float16 where nothing is augmented and the disk has room, else none.
+        accumulation: Parts of a batch that a step goes through one after the other; at least 1.
     """
 
     epochs: int
@@ -45,9 +46,11 @@ class FineTune:
     warm_up: float = 0.0
     weight_decay: float = 0.0
     cache: str = "auto"
+    accumulation: int = 1
 
     def __post_init__(self) -> None:
         _require("fine_tune.epochs", self.epochs, minimum=1)
+        _require("fine_tune.accumulation", self.accumulation, minimum=1)
         _require("fine_tune.patience", self.patience, minimum=1)
         if not 0 < self.learning_rate < 1:
             raise ExperimentError(
@@ -92,6 +95,9 @@ class Recipe:
         fine_tune: How the top block is trained afterwards, or None.
         keep_by: "val_accuracy" or "val_loss": which epoch is the best, thus kept, and what
             patience waits for.
+        accumulation: Parts of a batch that a step goes through one after the other, as
+            `accumulation.trained_model` says: 1, or 2 where whole batches did not fit the memory.
+            Heads on cached features know none.
     """
 
     configuration: Mapping[str, Value]
@@ -105,8 +111,10 @@ class Recipe:
     copies: int = 0
     fine_tune: FineTune | None = None
     keep_by: str = "val_accuracy"
+    accumulation: int = 1
 
     def __post_init__(self) -> None:
+        _require("accumulation", self.accumulation, minimum=1)
         _require("epochs", self.epochs, minimum=1)
         _require("seed", self.seed, minimum=0)
         _require("copies", self.copies, minimum=0)

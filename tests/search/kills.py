@@ -65,9 +65,7 @@ class Trials:
         )
         self._limits = limits or Limits()
 
-    def search(
-        self, *, workers: int, resources: dict[str, float] = CPU, **settings: Any
-    ) -> None:
+    def search(self, *, workers: int, resources: dict[str, float] = CPU, **settings: Any) -> None:
         run_trials(
             self.book,
             WorkerSettings(

@@ -53,14 +53,10 @@ def test_four_trials_on_halves_of_a_gpu_run_two_at_a_time_each_with_its_half(tmp
 
 @pytest.mark.parametrize(("gpus", "named"), [(0.0, ""), (0.25, "0"), (1.0, "0")])
 def test_the_worker_of_a_stage_has_the_gpus_of_a_trial(gpus, named):
-    with StageWorkers(
-        Runtime(threads=1), {"CPU": 1.0, "GPU": gpus}, tasks="child_tasks"
-    ) as worker:
+    with StageWorkers(Runtime(threads=1), {"CPU": 1.0, "GPU": gpus}, tasks="child_tasks") as worker:
         assert worker.run("run", {"action": "seen"}) == (named, gpus)
 
 
 def test_a_worker_that_asks_for_more_than_there_is_gets_no_place():
-    with StageWorkers(
-        Runtime(threads=1), {"CPU": 1.0, "GPU": 2.0}, tasks="child_tasks"
-    ) as worker:
+    with StageWorkers(Runtime(threads=1), {"CPU": 1.0, "GPU": 2.0}, tasks="child_tasks") as worker:
         assert not worker.ready(2.0)

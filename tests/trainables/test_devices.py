@@ -97,5 +97,3 @@ def test_two_shares_of_a_card_leave_room_for_cuda_in_both():
 def test_a_share_in_which_nothing_can_be_trained_is_refused():
     with pytest.raises(NeurosweepError, match="received 0.1 of a card of 8192 MiB"):
         memory_limit(0.1, 8 * GIB)
-
-
