@@ -80,6 +80,7 @@ _FIXED_SCHEMA = pa.schema(
         ("weights_hash", pa.string()),
         ("probe", pa.string()),  # a JSON object too
         ("multiply_adds", pa.int64()),
+        ("accumulation", pa.int64()),
     ]
 )
 # Columns that files written before them lack.
@@ -88,6 +89,7 @@ _ADDED = frozenset(
     | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
     | {"stop_detail", "setup_seconds", "tracing_seconds"}
     | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
+    | {"accumulation"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
 

@@ -16,7 +16,7 @@ _RESERVE = 512
 process beside it. Our choice; NVIDIA gives no figure."""
 
 _LEAST = 512
-"""MiB below which a share trains nothing: the workspaces of cuDNN's convolutions alone take more."""
+"""MiB below which a share trains nothing: the workspaces of cuDNN alone take more."""
 
 _DRIVER = "libcuda.so.1"
 

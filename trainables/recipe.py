@@ -9,7 +9,7 @@ from typing import Any
 from neurosweep.errors import ExperimentError
 from spaces import Task, Value
 
-__all__ = ["FineTune", "Recipe", "same_but_seed"]
+__all__ = ["FineTune", "Recipe", "in_halves", "same_but_seed"]
 
 KEPT_BY = ("val_accuracy", "val_loss")
 CACHES = ("auto", "none", "float16", "float32")
@@ -177,6 +177,18 @@ def same_but_seed(recipe: Recipe) -> Recipe:
     stopped, not in what a step computes.
     """
     return replace(recipe, seed=0, stop_epoch=None, fine_tune=None)
+
+
+def in_halves(recipe: Recipe) -> Recipe | None:
+    """The recipe with each batch in two parts, for a memory that whole batches do not fit.
+
+    None where there is nothing to gain: it is trained in parts already, a batch is one image, or it
+    is a head on cached features, whose batches are small beside the features themselves.
+    """
+    size = int(recipe.configuration.get("training/batch_size", 1))
+    if recipe.accumulation > 1 or size < 2 or recipe.family == "transfer":
+        return None
+    return replace(recipe, accumulation=2)
 
 
 def _require(name: str, value: object, *, minimum: int) -> None:

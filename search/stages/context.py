@@ -19,6 +19,7 @@ from neurosweep.errors import (
     CodeMismatchError,
     ExperimentError,
     NeurosweepError,
+    OutOfMemoryError,
     TrialError,
     WorkerLostError,
 )
@@ -203,6 +204,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
         Raises:
             TrialError: if the task failed; the message has its traceback, where that says more.
+            OutOfMemoryError: if it failed for memory.
             WorkerLostError: if it lost its worker time after time, or there is no place for
                 another worker.
             CodeMismatchError: if the worker runs another version of this program.
@@ -216,7 +218,10 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             if kind != "failed":
                 return content
             if content["kind"] != WorkerLostError.__name__:
-                raise TrialError(
+                kind = (
+                    OutOfMemoryError if content["kind"] == OutOfMemoryError.__name__ else TrialError
+                )
+                raise kind(
                     f"the stage's task `{task}` failed on its worker: {content['kind']}: "
                     f"{content['message']}{_where(content)}"
                 )

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import spaces
-from neurosweep.errors import TrialError, WorkerLostError
+from neurosweep.errors import OutOfMemoryError, TrialError, WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
 from reports.ranking import Ranking
-from search.books.trial_records import first_line, judged
+from search.books.trial_records import first_line, judged, parts_of
 from search.books.weights_kept import has_weights, load_weights, save_array, save_weights
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
@@ -154,13 +154,17 @@ def _try(
         result: FitResult | None = worker.run(
             "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
         )
+    except OutOfMemoryError as error:
+        if settings.accumulation == 1:
+            note = "fine-tuning ran out of memory and begins again with each batch in 2 parts"
+            run.display.note(note)
+            return _try(run, worker, parent, number, replace(settings, accumulation=2))
+        return _failed(run, parent, _name(parent, number), settings, error, started)
     except WorkerLostError as error:
         run.display.note(_left_out(parent, first_line(str(error)), "--resume tries again"))
         return None
     except TrialError as error:
-        name = _name(parent, number)
-        run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
-        return _failed(run.directory, parent, name, settings, str(error), started)
+        return _failed(run, parent, _name(parent, number), settings, error, started)
     if result is None:
         why = "the time was over before its first epoch"
         run.display.note(_left_out(parent, why, "--resume with more time tries again"))
@@ -190,21 +194,23 @@ def _too_little_time(run: Run, parent: TrialRecord) -> float | None:
 
 
 def _failed(
-    run: RunDirectory,
+    run: Run,
     parent: TrialRecord,
     name: str,
     settings: FineTune,
-    message: str,
+    error: TrialError,
     started: str,
 ) -> TrialRecord:
     """Records a fine-tuning that did not come to its end; the parent is not touched by it."""
+    run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
+    message, memory = str(error), isinstance(error, OutOfMemoryError)
     record = replace(
         parent,
         trial_id=name,
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.FAILED,
-        stop_reason="failed",
+        stop_reason=OutOfMemoryError.__name__ if memory else "failed",
         error=message.splitlines()[0],
         val_accuracy=None,
         val_loss=None,
@@ -216,10 +222,12 @@ def _failed(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(settings),
+        accumulation=parts_of(settings.accumulation),
     )
-    run.trial(record.trial_id)
-    run.write(f"trials/{record.trial_id}/log.txt", (message.rstrip() + "\n").encode())
-    run.count(record)
+    directory = run.directory
+    directory.trial(name)
+    directory.write(f"trials/{name}/log.txt", (message.rstrip() + "\n").encode())
+    directory.count(record)
     return record
 
 
@@ -258,6 +266,7 @@ def _record(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(recipe.fine_tune) if recipe.fine_tune else None,
+        accumulation=parts_of(recipe.fine_tune.accumulation) if recipe.fine_tune else None,
     )
     record = judged(record, run.plan.experiment.search.aim)
     before = replace(

@@ -59,6 +59,7 @@ RECORDS = st.builds(
     weights_hash=st.none() | _TEXT,
     probe=st.none() | _PROBE,
     multiply_adds=st.none() | _COUNT,
+    accumulation=st.none() | _COUNT,
 )
 
 

@@ -19,7 +19,7 @@ def settings(monkeypatch):
     set_growth = lambda gpu, grows: done.append(("growth", gpu, grows))  # noqa: E731
     fences = lambda gpu, parts: done.append(("fence", gpu, [p.memory_limit for p in parts]))  # noqa: E731
     shown = lambda devices, kind: done.append(("shown", devices, kind))  # noqa: E731
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu:0", "gpu:1"])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["gpu:0", "gpu:1"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", set_growth)
     monkeypatch.setattr(tf.config, "set_logical_device_configuration", fences)
     monkeypatch.setattr(tf.config, "set_visible_devices", shown)
@@ -38,7 +38,7 @@ def driver(*totals, status=0):
         return status
 
     return SimpleNamespace(
-        cuInit=lambda flags: status, cuDeviceGet=device_get, cuDeviceTotalMem_v2=total_memory
+        cuInit=lambda _: status, cuDeviceGet=device_get, cuDeviceTotalMem_v2=total_memory
     )
 
 
@@ -60,7 +60,7 @@ def test_without_gpus_none_is_seen(settings):
 
 
 def test_a_share_where_tensorflow_sees_no_gpu_asks_for_nothing(settings, monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
     share_gpus(0.5)
     assert settings == []
 
@@ -79,7 +79,7 @@ def _missing():
     [
         (_missing, "cannot open"),
         (lambda: driver(GIB, status=100), "CUDA error 100"),
-        (lambda: SimpleNamespace(cuInit=lambda flags: 0), "cuDeviceGet"),
+        (lambda: SimpleNamespace(cuInit=lambda _: 0), "cuDeviceGet"),
     ],
 )
 def test_a_card_whose_memory_is_not_known_is_not_shared(settings, monkeypatch, answers, reason):

@@ -101,7 +101,7 @@ def test_the_share_of_a_gpu_is_set_before_the_first_operation_and_is_no_part_of_
     monkeypatch.setattr("trainables.runtime.share_gpus", shares.append)
     for setting in ("intra", "inter"):
         name = f"tensorflow.config.threading.set_{setting}_op_parallelism_threads"
-        monkeypatch.setattr(name, lambda count: None)
+        monkeypatch.setattr(name, lambda _: None)
     start(Runtime(threads=1), gpus=0.5)
     assert shares == [0.5]
     assert current_runtime() == Runtime(threads=1)
