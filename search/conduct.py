@@ -225,7 +225,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         if experiment.transfer is not None:
             with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
                 under_way.records.extend(screen(under_way))
-        with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
+        with timed(run, display, "search", f"{workers} at once"):
             searched = search(under_way)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
         _finish(replace(under_way, records=[*searched, *tuned]))

@@ -187,8 +187,11 @@ class SearchSettings(_Section):
 class Resources(_Section):
     """What one trial gets, and how many run at once.
 
-    `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
-    `precision` and `fused_batch_norm` on `auto` are settled by a measurement, `deterministic` by
+    `gpus_per_trial` may be a fraction, or a whole number; `auto` is one GPU where the cluster has
+    any, else none. Above 1 only fine-tuning takes more than one.
+    `precision`, `fused_batch_norm` and `xla` on `auto` are settled by a measurement per family; on
+    CPUs, where XLA compiles for minutes, `xla` is off, as it is under determinism, where Keras
+    compiles nothing. `deterministic` is settled by
     the device: on CPUs it costs nothing and is on; on GPUs it has to be asked for, and what it
     costs there has not been measured. Two runs that are to be equal to the digit must not leave
     them to a measurement.
@@ -202,6 +205,7 @@ class Resources(_Section):
     gpus_per_trial: Literal["auto"] | float = "auto"
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     fused_batch_norm: Literal["auto"] | bool = "auto"
+    xla: Literal["auto"] | bool = "auto"
     deterministic: Literal["auto"] | bool = "auto"
     memory_per_trial: ByteSize | None = None
     epoch_limit: float = EPOCH_LIMIT
@@ -228,6 +232,17 @@ class Resources(_Section):
         if self.gpus_per_trial != "auto" and self.gpus_per_trial < 0:
             raise ValueError(
                 f"`resources.gpus_per_trial` is at least 0; received {self.gpus_per_trial}"
+            )
+        if self.xla is True and self.deterministic is True:
+            raise ValueError(
+                "`resources.xla` and `resources.deterministic` cannot both be true: Keras compiles "
+                "nothing where operations are deterministic; received both; leave one of them out"
+            )
+        if self.gpus_per_trial != "auto" and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise ValueError(
+                "`resources.gpus_per_trial` is a share of one GPU, up to 1, or a whole number of "
+                f"them; received {self.gpus_per_trial}; say {int(self.gpus_per_trial)} or "
+                f"{int(self.gpus_per_trial) + 1}"
             )
         return self
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from trainables.layers import Tensor
 
-__all__ = ["trained_model"]
+__all__ = ["is_in_parts", "trained_model"]
 
 
 def trained_model(inputs: Tensor, outputs: Tensor, *, name: str, parts: int = 1) -> keras.Model:
@@ -31,6 +31,11 @@ def trained_model(inputs: Tensor, outputs: Tensor, *, name: str, parts: int = 1)
     model = _Accumulating(inputs, outputs, name=name)
     model.parts = parts
     return model
+
+
+def is_in_parts(model: keras.Model) -> bool:
+    """Whether the model's steps go through their batch in parts."""
+    return isinstance(model, _Accumulating)
 
 
 class _Accumulating(keras.Model):  # type: ignore[misc]  # Keras ships no types

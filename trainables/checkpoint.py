@@ -87,7 +87,7 @@ def made_for(
     Args:
         recipe: What is trained.
         data_fingerprint: Of the images and their division.
-        runtime: The fields of `Runtime`.
+        runtime: Of the recipe's family, as `Runtime.record` gives it.
     """
     told = {
         "recipe": _identity(recipe),

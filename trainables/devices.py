@@ -7,7 +7,7 @@ from typing import Any
 
 from neurosweep.errors import NeurosweepError
 
-__all__ = ["memory_limit", "share_gpus"]
+__all__ = ["has_gpu", "memory_limit", "share_gpus"]
 
 _MIB = 2**20
 
@@ -53,6 +53,13 @@ def share_gpus(gpus: float | None) -> None:
         else:
             # Without growth the first process takes the whole card from those beside it.
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU in this process."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def memory_limit(share: float, total: int) -> int:

@@ -156,7 +156,7 @@ def _bench(
     below: _Below,
 ) -> Trained:
     # Batch norm is frozen, thus only ever infers: the fused training kernel has nothing to gain.
-    runtime = replace(current_runtime(), fused_batch_norm=False)
+    runtime = replace(current_runtime().of(recipe.family), fused_batch_norm=False)
     core = build_core(recipe, weights=weights, precision=runtime.precision)
     names = _thawed(recipe, plan, core)
     freeze_below(core, names)

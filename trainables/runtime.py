@@ -5,18 +5,26 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from neurosweep.errors import NeurosweepError
 from trainables import idle
 from trainables.devices import share_gpus
+from trainables.variant import PRECISIONS, Variant
 
-__all__ = ["PRECISIONS", "Runtime", "current_runtime", "numerics", "quiet_import", "start"]
-
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+__all__ = [
+    "PRECISIONS",
+    "Runtime",
+    "current_runtime",
+    "numerics",
+    "quiet_import",
+    "recorded_runtime",
+    "start",
+]
 
 _started: Runtime | None = None
 
@@ -31,12 +39,19 @@ class Runtime:
             is float32 always.
         deterministic: The same seed gives the same numbers to the last digit.
         fused_batch_norm: Training steps use TensorFlow's fused batch norm (faster on CPUs).
+        xla: Training steps are compiled by XLA, where they can be: not with random changes of
+            images, whose operations it lacks, and not in parts of batches. Never under
+            determinism, where Keras compiles nothing.
+        families: Precision, batch norm and XLA of families that have their own; as
+            `Variant.record` gives them.
     """
 
     threads: int
     precision: str = "float32"
     deterministic: bool = True
     fused_batch_norm: bool = False
+    xla: bool = False
+    families: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -44,11 +59,36 @@ class Runtime:
                 f"A runtime has at least 1 thread; received {self.threads}. "
                 "Give the number of CPUs of one trial."
             )
-        if self.precision not in PRECISIONS:
+        asked = [self.precision, *(own["precision"] for own in self.families.values())]
+        for precision in asked:
+            if precision not in PRECISIONS:
+                raise NeurosweepError(
+                    f"The precision is one of {list(PRECISIONS)}; received {precision!r}. "
+                    "Choose one of them."
+                )
+
+        if self.deterministic and any((self.xla, *(o.get("xla") for o in self.families.values()))):
             raise NeurosweepError(
-                f"The precision is one of {list(PRECISIONS)}; received {self.precision!r}. "
-                "Choose one of them."
+                "Keras compiles nothing by XLA where operations are deterministic; received both. "
+                "Leave one of them out."
             )
+
+    @property
+    def variant(self) -> Variant:
+        """How steps are computed in families without a choice of their own."""
+        return Variant(
+            precision=self.precision, fused_batch_norm=self.fused_batch_norm, xla=self.xla
+        )
+
+    def of(self, family: str) -> Runtime:
+        """The runtime of one family's trials: the one to start another process with for them."""
+        return replace(self, families={}, **self.families.get(family, {}))
+
+    def record(self) -> dict[str, Any]:
+        """Plain values, from which `Runtime(**values)` is equal to this one."""
+        own = {"threads": self.threads, "deterministic": self.deterministic}
+        each = {name: dict(variant) for name, variant in self.families.items()}
+        return own | self.variant.record() | ({"families": each} if each else {})
 
 
 def start(runtime: Runtime, *, gpus: float | None = None) -> None:
@@ -78,6 +118,12 @@ def start(runtime: Runtime, *, gpus: float | None = None) -> None:
     gc.freeze()
     idle.begin()
     _started = runtime
+
+
+def recorded_runtime(record: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """What `Runtime.record` gave, for one family's trials alone."""
+    shared = {name: value for name, value in record.items() if name != "families"}
+    return shared | dict(record.get("families", {}).get(family, {}))
 
 
 def current_runtime() -> Runtime:

@@ -16,6 +16,7 @@ from search.books.assignment import Assignment
 from search.objective import Aim
 from search.studies.suggestion import trial_id_of
 from trainables import EpochRecord
+from trainables.runtime import recorded_runtime
 
 __all__ = [
     "CountMissed",
@@ -228,6 +229,7 @@ class RecordMaker:
         suggestion, recipe = trial.assignment.suggestion, trial.assignment.recipe
         backbone = suggestion.configuration.get("transfer/backbone")
         repeated = suggestion.repeat_of
+        runtime = recorded_runtime(self._facts["runtime"], recipe.family)
         return TrialRecord(
             trial_id=suggestion.trial_id,
             stage=Stage.SEARCH,
@@ -248,5 +250,5 @@ class RecordMaker:
             tracing_seconds=trial.total("tracing_seconds"),
             accumulation=parts_of(recipe.accumulation),
             stop_detail=_joined(stop_detail, trial.memory_detail),
-            **{**self._facts, **figures},
+            **{**self._facts, "runtime": runtime, **figures},
         )

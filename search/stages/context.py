@@ -141,7 +141,7 @@ class Run:
         return {
             "data_fingerprint": self.source.fingerprint,
             "synthetic": self.source.synthetic,
-            "runtime": dict(vars(self.runtime)),
+            "runtime": self.runtime.record(),
         }
 
 

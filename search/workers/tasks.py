@@ -88,15 +88,25 @@ def prepare(*, source: scans.Source, sizes: Sequence[tuple[int, str]], report: R
 
 
 def measure(
-    *, source: scans.Source, image_size: int, channels: int, threads: int, report: Report
+    *,
+    source: scans.Source,
+    image_sizes: Mapping[str, int],
+    channels: int,
+    with_xla: bool,
+    report: Report,
 ) -> dict[str, Any]:
-    """Tells which precision and batch norm train fastest here, measured now or before."""
+    """Tells what trains fastest here, measured now or before, for each family by its image size."""
     del report
-    return dict(
-        trainables.measured_precision(
-            cache=source.cache, image_size=image_size, channels=channels, threads=threads
+    return {
+        family: trainables.measured_precision(
+            cache=source.cache,
+            family=family,
+            image_size=image_size,
+            channels=channels,
+            with_xla=with_xla,
         )
-    )
+        for family, image_size in image_sizes.items()
+    }
 
 
 @_delivered

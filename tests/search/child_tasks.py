@@ -33,6 +33,8 @@ def fit(*, recipe, source: Path, report, epochs: int = 3, **_: object) -> FitRes
     (source / f"{recipe.seed}.gpus").write_text(json.dumps(_seen(source)))
     if (source / "crash").exists():
         raise ValueError(f"layer {recipe.seed} does not fit")
+    if (source / f"full-{recipe.accumulation}").exists():
+        raise MemoryError(f"no room for {recipe.seed}")
     for number in range(1, epochs + 1):
         if number == 2:
             wait_for(source, f"go-{recipe.seed}")
