@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from trainables.layers import Tensor
 
-__all__ = ["is_in_parts", "trained_model"]
+__all__ = ["is_in_parts", "summed", "trained_model"]
 
 
 def trained_model(inputs: Tensor, outputs: Tensor, *, name: str, parts: int = 1) -> keras.Model:
@@ -33,6 +34,28 @@ def trained_model(inputs: Tensor, outputs: Tensor, *, name: str, parts: int = 1)
     return model
 
 
+def summed(
+    terms: Callable[[slice], list[Tensor]], nothing: list[Tensor], *, size: Tensor, parts: int
+) -> list[Tensor]:
+    """The sums of what comes of each part of a batch, one part after the other.
+
+    Args:
+        terms: What is added up, for some rows of the batch.
+        nothing: Zeros in the same shapes.
+        size: Images of the batch.
+        parts: At least 1.
+    """
+    part = -(-size // parts)
+
+    def add(start: Tensor, sums: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        pairs = zip(sums, terms(slice(start, tf.minimum(start + part, size))), strict=True)
+        return start + part, [total + term for total, term in pairs]
+
+    # One at a time: what two parts need at once is what a whole batch needs.
+    _, sums = tf.while_loop(lambda start, _: start < size, add, (0, nothing), parallel_iterations=1)
+    return list(sums)
+
+
 def is_in_parts(model: keras.Model) -> bool:
     """Whether the model's steps go through their batch in parts."""
     return isinstance(model, _Accumulating)
@@ -46,22 +69,14 @@ class _Accumulating(keras.Model):  # type: ignore[misc]  # Keras ships no types
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step of the optimiser."""
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
-        size = tf.shape(images)[0]
-        part = -(-size // self.parts)
-        variables = self.trainable_variables
+        size, variables = tf.shape(images)[0], self.trainable_variables
 
-        def add(start: Tensor, sums: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-            rows = slice(start, tf.minimum(start + part, size))
+        def gradients(rows: slice) -> list[Tensor]:
             own = None if weights is None else weights[rows]
-            gradients = self._gradients(images[rows], targets[rows], own, size)
-            pairs = zip(sums, gradients, strict=True)
-            return start + part, [total + gradient for total, gradient in pairs]
+            return self._gradients(images[rows], targets[rows], own, size)
 
         nothing = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        # One at a time: what two parts need at once is what a whole batch needs.
-        _, sums = tf.while_loop(
-            lambda start, _: start < size, add, (0, nothing), parallel_iterations=1
-        )
+        sums = summed(gradients, nothing, size=size, parts=self.parts)
         self.optimizer.apply_gradients(zip(sums, variables, strict=True))
         return dict(self.get_metrics_result())
 

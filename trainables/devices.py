@@ -7,7 +7,7 @@ from typing import Any
 
 from neurosweep.errors import NeurosweepError
 
-__all__ = ["has_gpu", "memory_limit", "share_gpus"]
+__all__ = ["devices_to_mirror", "has_gpu", "memory_limit", "share_gpus"]
 
 _MIB = 2**20
 
@@ -19,6 +19,8 @@ _LEAST = 512
 """MiB below which a share trains nothing: the workspaces of cuDNN alone take more."""
 
 _DRIVER = "libcuda.so.1"
+
+_mirrored: tuple[str, ...] = ()
 
 
 def share_gpus(gpus: float | None) -> None:
@@ -45,6 +47,8 @@ def share_gpus(gpus: float | None) -> None:
         tf.config.set_visible_devices([], "GPU")
         return
     seen = tf.config.list_physical_devices("GPU")
+    if gpus is not None and gpus > 1:
+        _mirror(len(seen))
     for place, gpu in enumerate(seen):
         if gpus is not None and gpus < 1:
             limit = memory_limit(gpus, _total_memory(place))
@@ -53,6 +57,16 @@ def share_gpus(gpus: float | None) -> None:
         else:
             # Without growth the first process takes the whole card from those beside it.
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def devices_to_mirror() -> tuple[str, ...]:
+    """The devices that a large training takes together; none unless several were asked for."""
+    return _mirrored
+
+
+def _mirror(gpus: int) -> None:
+    global _mirrored  # noqa: PLW0603 - devices are set once per process, as TensorFlow's state is
+    _mirrored = tuple(f"GPU:{place}" for place in range(gpus))
 
 
 def has_gpu() -> bool:
