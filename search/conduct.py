@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
-from search.workers.cluster import connected, plan_workers
+from search.workers.cluster import connected, for_fine_tuning, plan_workers
 from search.workers.depot import RemoteDepot, depot
 
 __all__ = ["Request", "conduct", "open_run", "resumed_experiment"]
@@ -235,15 +235,24 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
 
 
 def _finish(run: Run) -> None:
-    """The stages after the search, on one worker that stays warm from one to the next."""
+    """The stages after the search, on one worker that stays warm from one to the next.
+
+    Fine-tuning alone has a worker of its own where it gets more GPUs than the others.
+    """
     directory, display = run.directory, run.display
-    with (
-        run.budget.held.holding("final stages"),
-        StageWorkers(run.runtime, run.resources, run.limits, depot=run.depot) as worker,
-    ):
-        if run.plan.experiment.final.fine_tune:
-            with timed(directory, display, "fine_tune"):
-                fine_tune(run, worker)
+    own, asked = for_fine_tuning(run.plan.experiment, run.resources), _gpus_asked(run)
+    if own is None and asked > 1:
+        display.note(
+            f"resources.gpus_per_trial asks for {asked:g}: only fine-tuning of backbones takes "
+            "more than one, on a node that has as many; one is taken"
+        )
+    with run.budget.held.holding("final stages"), contextlib.ExitStack() as stack:
+        if own is not None:
+            with _worker(run, own) as several:
+                _fine_tune(run, several, f"{own['GPU']:g} GPUs")
+        worker = stack.enter_context(_worker(run, run.resources))
+        if own is None:
+            _fine_tune(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             detail = f"{len(finalists(run))} finalists, {folds} folds"
             with timed(directory, display, "cross_validate", detail):
@@ -253,6 +262,21 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+def _gpus_asked(run: Run) -> float:
+    asked = run.plan.experiment.resources.gpus_per_trial
+    return 1.0 if asked == "auto" else asked
+
+
+def _worker(run: Run, resources: Mapping[str, float]) -> StageWorkers:
+    return StageWorkers(run.runtime, resources, run.limits, depot=run.depot)
+
+
+def _fine_tune(run: Run, worker: StageWorkers, detail: str = "") -> None:
+    if run.plan.experiment.final.fine_tune:
+        with timed(run.directory, run.display, "fine_tune", detail):
+            fine_tune(run, worker)
 
 
 @contextlib.contextmanager

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import search
 from neurosweep.errors import NeurosweepError
-from search.experiment import Resources
+from search.experiment import Experiment, Resources
 
-__all__ = ["Capacity", "connected", "plan_workers"]
+__all__ = ["Capacity", "connected", "for_fine_tuning", "plan_workers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +57,53 @@ def connected(address: str | None, folder: Path, *, cpus: int | None = None) -> 
 def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[str, float]]:
     """Decides how many trials run at once and what each gets.
 
+    A trial of the search gets one GPU at most: a second one would stand idle beside a small network
+    or a head. `for_fine_tuning` gives what was asked for to the stage that can use it.
+
     Raises:
         NeurosweepError: if not even one trial fits the cluster.
     """
     gpus = resources.gpus_per_trial
     if gpus == "auto":
         gpus = 1.0 if capacity.gpus >= 1 else 0.0
+    each = {"CPU": float(resources.cpus_per_trial), "GPU": float(min(gpus, 1))}
     fitting = int(capacity.cpus // resources.cpus_per_trial)
     if gpus > 0:
-        fitting = min(fitting, int(capacity.gpus / gpus + 1e-9))
-    each = {"CPU": float(resources.cpus_per_trial), "GPU": float(gpus)}
-    if fitting < 1:
+        fitting = min(fitting, int(capacity.gpus / each["GPU"] + 1e-9))
+    if fitting < 1 or capacity.gpus < gpus:
         raise NeurosweepError(
-            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs, the cluster has "
+            f"a trial needs {each['CPU']:g} CPUs and {gpus:g} GPUs, the cluster has "
             f"{capacity.cpus:g} and {capacity.gpus:g}; lower resources.cpus_per_trial or "
             "resources.gpus_per_trial, or bring up larger workers"
         )
     wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
     return wanted, each
+
+
+def for_fine_tuning(experiment: Experiment, each: Mapping[str, float]) -> dict[str, float] | None:
+    """What a worker for fine-tuning alone gets: all GPUs that were asked for, on one node.
+
+    Args:
+        experiment: What was asked for.
+        each: What a trial of the search gets.
+
+    Returns:
+        None where fine-tuning takes no more than a trial: not more was asked for, no backbone takes
+        part, or no node has as many.
+    """
+    import ray
+
+    asked = experiment.resources.gpus_per_trial
+    if (
+        asked == "auto"
+        or asked <= 1
+        or experiment.transfer is None
+        or not experiment.final.fine_tune
+    ):
+        return None
+    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    enough = max((node.get("GPU", 0.0) for node in nodes), default=0.0) >= asked
+    return {**each, "GPU": float(asked)} if enough else None
 
 
 def _reach(address: str | None, cpus: int | None) -> None:
