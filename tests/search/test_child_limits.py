@@ -78,7 +78,8 @@ def test_an_epoch_that_takes_too_long_ends_its_trial_though_it_is_alive(child):
 def test_the_limit_is_one_of_each_epoch_and_not_of_all(child, tmp_path):
     ours = child(epoch=5.0)
     (tmp_path / "free").touch()
-    ours.begin("fit", {"recipe": SimpleNamespace(seed=1), "source": tmp_path, "epochs": 6})
+    recipe = SimpleNamespace(seed=1, accumulation=1)
+    ours.begin("fit", {"recipe": recipe, "source": tmp_path, "epochs": 6})
     kinds = []
     began = time.monotonic()
     while not kinds or kinds[-1] == "epoch":
