@@ -156,7 +156,7 @@ def label_of(precision: str, *, fused: bool) -> str:
 def measured_choice(image_size: int, threads: int) -> str:
     from trainables import measure_precision
 
-    found = measure_precision(image_size=image_size, channels=1, threads=threads)
+    found = measure_precision(family="plain_cnn", image_size=image_size, channels=1, with_xla=False)
     print(f"measured at {image_size} px, {threads} threads: {found['images_per_second']}")
     return label_of(found["precision"], fused=found["fused_batch_norm"])
 

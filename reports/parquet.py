@@ -85,6 +85,7 @@ _FIXED_SCHEMA = pa.schema(
         ("cost", pa.float64()),
         ("lost_workers", pa.int64()),
         ("lost_seconds", pa.float64()),
+        ("accumulation", pa.int64()),
     ]
 )
 # Columns that files written before them lack.
@@ -94,6 +95,7 @@ _ADDED = frozenset(
     | {"stop_detail", "setup_seconds", "tracing_seconds"}
     | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
     | {"worker_hours", "gpu_hours", "cost", "lost_workers", "lost_seconds"}
+    | {"accumulation"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
 

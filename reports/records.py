@@ -95,6 +95,8 @@ class TrialRecord:
         weights_hash: SHA-256 of the file of a backbone's weights; `random-…` for random ones.
         probe: How a screened backbone was measured, see `reports.probes.Probe`.
         multiply_adds: Multiplications with addition that one image costs, at least 0.
+        accumulation: Parts in which its steps went through each batch, because whole ones did not
+            fit the memory; None for whole ones.
 
     Raises:
         RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, a
@@ -149,6 +151,7 @@ class TrialRecord:
     cost: float | None = None
     lost_workers: int | None = None
     lost_seconds: float | None = None
+    accumulation: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""

@@ -33,7 +33,7 @@ from search.runs.output import RunUri
 from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
-from search.stages.context import FINAL_STAGES, Run, placing, timed
+from search.stages.context import FINAL_STAGES, Run, StageWorkers, placing, timed
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
@@ -44,7 +44,7 @@ from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
 from search.staging.images import have_images
-from search.workers.cluster import connected, plan_workers
+from search.workers.cluster import connected, for_fine_tuning, plan_workers
 from search.workers.depot import RemoteDepot, depot
 from search.workers.places import nodes
 from search.workers.roll_call import RollCall
@@ -246,7 +246,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             with timed(run, display, "screen", f"{len(plan.backbones())} backbones"):
                 under_way.records.extend(screen(under_way))
             run.update(**held_now(budget.held.by_stage()))  # a kill would leave no trace of it
-        with timed(run, display, "search", f"{workers} at once, {runtime.precision}"):
+        with timed(run, display, "search", f"{workers} at once"):
             searched = search(under_way)
         note_nodes(run, shared)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
@@ -264,12 +264,23 @@ def _call_roll(run: RunDirectory, display: Display) -> RollCall:
 
 
 def _finish(run: Run) -> None:
-    """The stages after the search, on one worker that stays warm from one to the next."""
+    """The stages after the search, on one worker that stays warm from one to the next.
+
+    Fine-tuning alone has a worker of its own where it gets more GPUs than the others.
+    """
     directory, display = run.directory, run.display
+    own, asked = for_fine_tuning(run.plan.experiment, run.resources), _gpus_asked(run)
+    if own is None and asked > 1:
+        display.note(
+            f"resources.gpus_per_trial asks for {asked:g}: only fine-tuning of backbones takes "
+            "more than one, on a node that has as many; one is taken"
+        )
+    if own is not None:
+        with run.hired(FINAL_STAGES, "final", own) as several:
+            _fine_tune(run, several, f"{own['GPU']:g} GPUs")
     with run.hired(FINAL_STAGES, "final") as worker:
-        if run.plan.experiment.final.fine_tune:
-            with timed(directory, display, "fine_tune"):
-                fine_tune(run, worker)
+        if own is None:
+            _fine_tune(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             detail = f"{len(finalists(run))} finalists, {folds} folds"
             with timed(directory, display, "cross_validate", detail):
@@ -279,6 +290,17 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+def _gpus_asked(run: Run) -> float:
+    asked = run.plan.experiment.resources.gpus_per_trial
+    return 1.0 if asked == "auto" else asked
+
+
+def _fine_tune(run: Run, worker: StageWorkers, detail: str = "") -> None:
+    if run.plan.experiment.final.fine_tune:
+        with timed(run.directory, run.display, "fine_tune", detail):
+            fine_tune(run, worker)
 
 
 @contextlib.contextmanager

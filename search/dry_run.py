@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import spaces
 from scans.phantom import PHANTOM_CLASSES
 from search.books.assignment import Plan
@@ -47,6 +49,7 @@ def describe(experiment: Experiment) -> str:
         "lists them",
         *_screening(plan, images),
         f"trials       {_trials(experiment)}",
+        f"each trial   {_resources(experiment)}",
         f"aim          {_aim(experiment)}",
         f"first trials {_first(experiment, [name for name, _ in papers])}",
         *_learned(plan),
@@ -141,6 +144,27 @@ def _trials(experiment: Experiment) -> str:
         f"scheduler {settings.scheduler}, seed {settings.seed}"
         + (f"; each that completes {settings.repeats} times" if settings.repeats > 1 else "")
     )
+
+
+def _resources(experiment: Experiment) -> str:
+    """What a trial gets; what a cluster has is known once it is reached."""
+    wanted = experiment.resources
+    asked = {
+        "precision": wanted.precision,
+        "fused batch norm": wanted.fused_batch_norm,
+        "XLA": wanted.xla,
+    }
+    measured = [name for name, value in asked.items() if value == "auto"]
+    steps = f"; measured per family: {', '.join(measured)}" if measured else ""
+    return f"{wanted.cpus_per_trial} CPU, {_gpus(wanted.gpus_per_trial)}{steps}"
+
+
+def _gpus(asked: Literal["auto"] | float) -> str:
+    if asked == "auto":
+        return "one GPU where the cluster has any"
+    if asked < 1:
+        return f"{asked:g} of a GPU, its memory fenced to that share" if asked else "no GPU"
+    return "one GPU" + (f"; fine-tuning of backbones {asked:g} of one node" if asked > 1 else "")
 
 
 def _aim(experiment: Experiment) -> str:

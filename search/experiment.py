@@ -6,13 +6,13 @@ what a user may write. `search.experiment_file` reads YAML into these models.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from search.budgets.prices import Prices
+from search.experiment_resources import Resources
+from search.experiment_section import Section, seconds_of
 from search.files.uris import holds_credentials, is_uri
 from search.objective import Aim, Constraint, Figure
 
@@ -31,43 +31,8 @@ FAMILY_NAMES = ("plain_cnn", "mini_vgg", "mini_resnet", "transfer")
 
 _NAMED_WEIGHTS = ("imagenet", "random")
 
-EPOCH_LIMIT = 3600.0
-"""Seconds that one epoch may take where an experiment does not say otherwise."""
 
-_LEAST_MEMORY = 2**28  # bytes; TensorFlow alone needs more
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds_of(text: str | float) -> float:
-    """Returns the seconds in a duration such as `90`, `"90s"`, `"30m"`, `"1.5h"` or `"2d"`.
-
-    Raises:
-        ValueError: if it is not a positive number with an optional unit s, m, h or d.
-    """
-    if isinstance(text, int | float):
-        value = float(text)
-    else:
-        cleaned = text.strip().lower()
-        unit = cleaned[-1:] if cleaned[-1:] in _UNITS else "s"
-        try:
-            value = float(cleaned.removesuffix(unit)) * _UNITS[unit]
-        except ValueError:
-            raise ValueError(
-                f"a duration is a number with a unit s, m, h or d, such as 30m; received {text!r}"
-            ) from None
-    if not 0 < value < float("inf"):
-        raise ValueError(f"a duration is positive, such as 30m; received {text!r}")
-    return value
-
-
-class _Section(BaseModel):
-    """A section of the file: unknown keys are refused, values cannot change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Data(_Section):
+class Data(Section):
     """Which images, how large, and how they are divided.
 
     `image_size` is the side in pixels; `validation` the share of the training part held back, in
@@ -119,7 +84,7 @@ class Data(_Section):
         return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
-class TransferSettings(_Section):
+class TransferSettings(Section):
     """Settings of the family `transfer` that are not hyperparameters.
 
     All `backbones` are screened, and get a trial with paper A's head where `search.papers` is on;
@@ -138,7 +103,7 @@ class TransferSettings(_Section):
     screen_both: bool = False
 
 
-class SearchSettings(_Section):
+class SearchSettings(Section):
     """How many trials, chosen by what, stopped by what.
 
     At least one of `trials`, `time_budget`, `worker_hours`, `gpu_hours` and `max_cost` must be set,
@@ -211,78 +176,7 @@ class SearchSettings(_Section):
         return Aim(named, tuple(Constraint.parse(text) for text in self.constraints))
 
 
-class Resources(_Section):
-    """What one trial gets, and how many run at once.
-
-    `gpus_per_trial` may be a fraction; `auto` is one GPU where the cluster has any, else none.
-    `precision` and `fused_batch_norm` on `auto` are settled by a measurement, `deterministic` by
-    the device: on CPUs it costs nothing and is on; on GPUs it has to be asked for, and what it
-    costs there has not been measured. Two runs that are to be equal to the digit must not leave
-    them to a measurement.
-    `memory_per_trial` is what one trial's process may hold (text such as 6GiB, or bytes); null is
-    the node's memory divided by the trials at once on it. `epoch_limit` is in seconds: an epoch
-    that takes longer ends its trial as failed; null is one hour.
-    `price_per_hour` is what a node costs: a number for each node type, by its name under
-    `available_node_types` of the cluster file, or one number for every node. `currency` is the
-    label of those numbers.
-    """
-
-    workers: Literal["auto"] | int = "auto"
-    cpus_per_trial: int = Field(default=1, ge=1)
-    gpus_per_trial: Literal["auto"] | float = "auto"
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    fused_batch_norm: Literal["auto"] | bool = "auto"
-    deterministic: Literal["auto"] | bool = "auto"
-    memory_per_trial: ByteSize | None = None
-    epoch_limit: float = EPOCH_LIMIT
-    price_per_hour: dict[str, float] | float | None = None
-    currency: str | None = Field(default=None, pattern=r"^[^\W\d_]{1,8}$|^[$€£¥]$")
-
-    @field_validator("price_per_hour", mode="before")
-    @classmethod
-    def _a_price_each(cls, value: Any) -> Any:
-        told = list(value.values()) if isinstance(value, dict) else [value]
-        if value is not None and not (told and all(map(_is_price, told))):
-            raise ValueError(
-                "`resources.price_per_hour` is a number of at least 0 for each node type, such as "
-                f"{{gpu_worker: 1.21}}, or one number for every node; received {value!r}"
-            )
-        return value
-
-    @property
-    def prices(self) -> Prices | None:
-        """What nodes cost; None where that was not said."""
-        if self.price_per_hour is None:
-            return None
-        return Prices(per_hour=self.price_per_hour, currency=self.currency or "")
-
-    @field_validator("epoch_limit", mode="before")
-    @classmethod
-    def _duration(cls, value: Any) -> Any:
-        return EPOCH_LIMIT if value is None else seconds_of(value)
-
-    @field_validator("memory_per_trial")
-    @classmethod
-    def _enough(cls, value: ByteSize | None) -> ByteSize | None:
-        if value is not None and value < _LEAST_MEMORY:
-            raise ValueError(
-                "`resources.memory_per_trial` is at least 256MiB, which TensorFlow alone needs; "
-                f"received {value.human_readable()}"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _positive(self) -> Resources:
-        if self.workers != "auto" and self.workers < 1:
-            raise ValueError(f"`resources.workers` is at least 1; received {self.workers}")
-        if self.gpus_per_trial != "auto" and self.gpus_per_trial < 0:
-            raise ValueError(
-                f"`resources.gpus_per_trial` is at least 0; received {self.gpus_per_trial}"
-            )
-        return self
-
-
-class Final(_Section):
+class Final(Section):
     """What happens to the best trials after the search.
 
     `fine_tune_trials` is how many ways of fine-tuning the winner's top block are tried, paper A's
@@ -303,10 +197,6 @@ class Final(_Section):
         return self
 
 
-def _is_price(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
 def _place(weights: str) -> str:
     """A folder as workers see it, who stand elsewhere than the user; a URI as it is."""
     if not is_uri(weights):
@@ -323,7 +213,7 @@ def _all_families() -> dict[str, dict[str, Any]]:
     return {name: {} for name in FAMILY_NAMES}
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """One experiment file, checked. Equal files give equal experiments.
 
     `families` maps a family's name to its narrowed ranges ({} for the defaults); `training` maps

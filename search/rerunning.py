@@ -266,7 +266,7 @@ def _write(
         "synthetic": dataset.synthetic,
         "division": {**row.division, "parts": scans.parts_hash(row.source.split)},
         "machine": provenance.machine(),
-        "runtime": dict(vars(row.runtime)),
+        "runtime": row.runtime.record(),
     }
     statistics = trainables.Statistics.of(dataset)
     trainables.export_winner(

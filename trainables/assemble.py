@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neurosweep.errors import DataError, SpaceError
 from scans import Dataset
+from trainables.accumulation import trained_model
 from trainables.augmentation import augmentation_layers
 from trainables.families import FAMILIES, Transfer
 from trainables.recipe import Recipe
@@ -113,7 +114,8 @@ def build_trained(
 ) -> keras.Model:
     """What `fit` trains: pixels in, random changes (in training only), scaling, core."""
     changes = augmentation_layers(strength, seed=recipe.seed)
-    return _wrap(recipe, core, [*changes, *scaling_layers(recipe, statistics)])
+    layers = [*changes, *scaling_layers(recipe, statistics)]
+    return _wrap(recipe, core, layers, parts=recipe.accumulation)
 
 
 def build_measured(recipe: Recipe, core: keras.Model, statistics: Statistics) -> keras.Model:
@@ -142,7 +144,7 @@ def check_dataset(recipe: Recipe, dataset: Dataset) -> None:
         )
 
 
-def _wrap(recipe: Recipe, core: keras.Model, before: list[Any]) -> keras.Model:
+def _wrap(recipe: Recipe, core: keras.Model, before: list[Any], *, parts: int = 1) -> keras.Model:
     """A functional model from uint8 pixels through `before` to the core's probabilities."""
     task = recipe.task
     shape = (task.image_size, task.image_size, task.channels)
@@ -151,4 +153,4 @@ def _wrap(recipe: Recipe, core: keras.Model, before: list[Any]) -> keras.Model:
     images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(pixels)
     for layer in before:
         images = layer(images)
-    return keras.Model(pixels, core(images), name="whole")
+    return trained_model(pixels, core(images), name="whole", parts=parts)

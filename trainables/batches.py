@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scans import Dataset
+from trainables.mirrored import fit_mirrored, is_mirrored
 
 __all__ = ["EpochBatches", "fit_epochs"]
 
@@ -89,12 +90,17 @@ def fit_epochs(
 ) -> None:
     """Trains with Keras' own loop, in the batches' order, until the callback stops it.
 
+    A model that was built for several devices is trained on all of them.
+
     Args:
         model: Compiled.
         batches: They draw the order themselves.
         callback: Told of the begin and the end of each epoch and batch.
         epochs: Numbers of the epochs, from 0.
     """
+    if is_mirrored(model):
+        fit_mirrored(model, batches, callback, epochs)
+        return
     model.fit(
         batches,
         initial_epoch=epochs.start,

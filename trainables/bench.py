@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables import metrics, traces
+from trainables.accumulation import is_in_parts
 from trainables.assemble import Statistics, build_measured, build_trained
 from trainables.batches import EpochBatches, fit_epochs
 from trainables.class_weights import class_weights
@@ -69,12 +70,16 @@ def compiled(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        # On two cores XLA was slower in steps and took minutes to compile a five-conv network.
-        jit_compile=False,
+        jit_compile=runtime.xla and _can_be_compiled(model, settings),
     )
     # TensorFlow traces a step twice if variables come to life in it.
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _can_be_compiled(model: keras.Model, settings: TrainingSettings) -> bool:
+    """Whether XLA has all operations of a step: none that turns images, none of unknown size."""
+    return settings.augmentation_strength == 0 and not is_in_parts(model)
 
 
 class Bench:

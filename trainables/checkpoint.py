@@ -87,7 +87,7 @@ def made_for(
     Args:
         recipe: What is trained.
         data_fingerprint: Of the images and their division.
-        runtime: The fields of `Runtime`.
+        runtime: Of the recipe's family, as `Runtime.record` gives it.
     """
     told = {
         "recipe": _identity(recipe),
@@ -104,6 +104,8 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     plain = recipe.to_dict()
     if recipe.weights_hash:
         del plain["weights"]
+    if recipe.accumulation == 1:
+        del plain["accumulation"]  # as states were kept before there was any
     return plain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from scans.caches.decoded import CACHE_VARIABLE, free_bytes
 from trainables.assemble import build_core, build_family, check_dataset
 from trainables.bench import Bench
 from trainables.class_weights import class_weights
+from trainables.families import Transfer
 from trainables.features.tidying import make_room
 from trainables.fitting import start_afresh
 from trainables.graph import cut_below, depths
 from trainables.layered_rates import LayeredAdam
-from trainables.optimizers import on_one_device, warmed_up
+from trainables.mirrored import mirrored
+from trainables.optimizers import finished, warmed_up
 from trainables.progress import Limits
 from trainables.recipe import FineTune, Recipe
 from trainables.results import FitResult, Report
@@ -45,6 +48,8 @@ def fine_tune(
     The rest is frozen, batch norm works in inference mode everywhere, the optimiser is Adam; batch
     size, augmentation and label smoothing are the configuration's. Where nothing is augmented, the
     frozen part runs once over the images and each epoch trains the upper part on its output.
+    In a process that was started with several GPUs a backbone is trained on all of them, which
+    gives the same figures to rounding.
 
     Args:
         recipe: What `weights` were trained with; its `fine_tune` says how to go on.
@@ -75,16 +80,18 @@ def fine_tune(
     # Before anything is seeded: whoever computes must leave no trace in what follows.
     below = _computed(recipe, plan, weights, dataset)
     start_afresh(recipe.seed)
-    bench = _bench(recipe, plan, weights, dataset, below)
-    before = bench.score()
-    preparing = time.perf_counter() - started
-    result = train(
-        bench,
-        report,
-        settings=_settings(recipe, plan),
-        limits=Limits(epochs=plan.epochs, patience=plan.patience, keep_by=recipe.keep_by),
-        seed=recipe.seed,
-    )
+    # Custom networks are small: dividing their batches would cost more than it saves.
+    with mirrored() if recipe.family == Transfer.name else nullcontext():
+        bench = _bench(recipe, plan, weights, dataset, below)
+        before = bench.score()
+        preparing = time.perf_counter() - started
+        result = train(
+            bench,
+            report,
+            settings=_settings(recipe, plan),
+            limits=Limits(epochs=plan.epochs, patience=plan.patience, keep_by=recipe.keep_by),
+            seed=recipe.seed,
+        )
     return replace(
         result,
         seconds=result.seconds + preparing,
@@ -156,13 +163,14 @@ def _bench(
     below: _Below,
 ) -> Trained:
     # Batch norm is frozen, thus only ever infers: the fused training kernel has nothing to gain.
-    runtime = replace(current_runtime(), fused_batch_norm=False)
+    runtime = replace(current_runtime().of(recipe.family), fused_batch_norm=False)
     core = build_core(recipe, weights=weights, precision=runtime.precision)
     names = _thawed(recipe, plan, core)
     freeze_below(core, names)
     optimizer = _Optimizer(plan, core, names)
     if below.activations is None:
-        return Bench(recipe, core, dataset, runtime=runtime, optimizer=optimizer)
+        own = replace(recipe, accumulation=plan.accumulation)
+        return Bench(own, core, dataset, runtime=runtime, optimizer=optimizer)
     labels, classes = dataset.labels[dataset.train], len(dataset.classes)
     return TopBench(
         core,
@@ -171,6 +179,7 @@ def _bench(
         runtime=runtime,
         optimizer=optimizer,
         weights=class_weights(recipe.configuration, labels, classes),
+        parts=plan.accumulation,
     )
 
 
@@ -194,7 +203,7 @@ class _Optimizer:
     def __call__(self, settings: TrainingSettings, *, steps: int) -> keras.optimizers.Optimizer:
         rate = warmed_up(settings.learning_rate, self._plan.warm_up, steps)
         decay = settings.weight_decay
-        return on_one_device(LayeredAdam(rate, self._factors, weight_decay=decay or None), decay)
+        return finished(LayeredAdam(rate, self._factors, weight_decay=decay or None), decay)
 
 
 def _settings(recipe: Recipe, plan: FineTune) -> TrainingSettings:

@@ -54,7 +54,7 @@ def fit(
         InfeasibleError: The network has more parameters than it may.
         StateError: The state is damaged, or of another recipe, data set or runtime.
     """
-    runtime = current_runtime()
+    runtime = current_runtime().of(recipe.family)
     check_dataset(recipe, dataset)
     settings = TrainingSettings.read(recipe.configuration)
     limits = Limits(
@@ -66,7 +66,7 @@ def fit(
     started = time.perf_counter()
     # Before anything is seeded: whoever computes features must leave no trace in what follows.
     data = head_data(recipe, dataset) if is_cached(recipe) else None
-    wanted = made_for(recipe, data_fingerprint=dataset.fingerprint, runtime=vars(runtime))
+    wanted = made_for(recipe, data_fingerprint=dataset.fingerprint, runtime=runtime.record())
     sitting = Sitting(
         made_for=wanted,
         earlier=None if state is None else read_state(state, wanted),
@@ -89,7 +89,7 @@ def fit(
 
 
 def _on_images(recipe: Recipe, dataset: Dataset) -> Bench:
-    runtime = current_runtime()
+    runtime = current_runtime().of(recipe.family)
     core = build_core(
         recipe, precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm
     )

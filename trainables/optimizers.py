@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import keras
+import tensorflow as tf
 
 from neurosweep.errors import SpaceError
 from trainables.fused_adam import FusedAdam, FusedAdamW
@@ -15,7 +16,7 @@ Rate: TypeAlias = Any
 """A number, or a Keras schedule (Keras ships no types)."""
 _Entry = TypeVar("_Entry")
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "build_optimizer", "on_one_device", "warmed_up"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "build_optimizer", "finished", "warmed_up"]
 
 # Momentum of plain gradient descent, as both ResNet and VGG were trained with (ours).
 _MOMENTUM = 0.9
@@ -43,18 +44,22 @@ def build_optimizer(
     make_optimizer = _look_up(makers, settings.optimizer, "training/optimizer")
     make_rate = _look_up(SCHEDULES, settings.schedule, "training/schedule")
     optimizer = make_optimizer(make_rate(settings.learning_rate, steps), settings.weight_decay)
-    return on_one_device(optimizer, settings.weight_decay)
+    return finished(optimizer, settings.weight_decay)
 
 
-def on_one_device(
+def finished(
     optimizer: keras.optimizers.Optimizer, weight_decay: float
 ) -> keras.optimizers.Optimizer:
-    """An optimiser as all of ours are: decay spares biases and batch norm, nothing is reduced."""
+    """An optimiser as all of ours are: decay spares biases and batch norm.
+
+    On one device there is nothing to reduce between several.
+    """
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # One device, nothing to reduce between several. TensorFlow's all-reduce would register a
-    # gradient function in each traced step, which keeps graph and weights in memory for good.
-    optimizer._all_reduce_sum_gradients = list
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        # TensorFlow's all-reduce would register a gradient function in each traced step, which
+        # keeps graph and weights in memory for good.
+        optimizer._all_reduce_sum_gradients = list
     return optimizer
 
 

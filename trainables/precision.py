@@ -1,17 +1,20 @@
-"""A short measurement: which precision and which batch norm train faster on this machine."""
+"""A short measurement: which precision, batch norm and compiler train a family faster here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainables.layers import batch_normalization
-from trainables.runtime import Runtime, numerics, start
+from spaces import Task
+from trainables.devices import has_gpu
+from trainables.families import Transfer
+from trainables.measured_networks import measured_network
+from trainables.runtime import current_runtime, numerics
 from trainables.variant import Variant
 
 __all__ = ["choose", "measure_precision"]
@@ -20,45 +23,55 @@ __all__ = ["choose", "measure_precision"]
 _LEAST_GAIN_OF_MIXED = 1.15
 # The fused kernel computes the same: any gain beyond the noise of so short a measurement will do.
 _LEAST_GAIN_OF_FUSED = 1.05
-_FILTERS = (32, 64, 64)
+# XLA compiles each trial's network anew, for half a minute and more: it must win that back.
+_LEAST_GAIN_OF_XLA = 1.2
 _PIXELS_PER_BATCH = 300_000
-_WARM_UP_STEPS = 2
-_SECONDS_PER_VARIANT = 0.6
+_CLASSES = ("a", "b", "c", "d")
+_WARM_UP_STEPS = 1
+_SECONDS_PER_VARIANT = 0.3
 _FEWEST_STEPS = 3
 
+PLAIN = Variant(precision="float32", fused_batch_norm=False)
 
-def measure_precision(*, image_size: int, channels: int, threads: int) -> dict[str, Any]:
-    """Time training steps of a small network in each variant and choose one.
 
-    Sets this process up with `threads` in float32, so use a process of its own. Takes 5 to 8
-    seconds on two cores.
+def measure_precision(
+    *, family: str, image_size: int, channels: int, with_xla: bool
+) -> dict[str, Any]:
+    """Time training steps of a family's small network in each variant and choose one.
+
+    `trainables.start` comes first: what is measured holds for its threads and determinism. Takes
+    about 5 seconds on two cores, without XLA.
 
     Args:
+        family: A key of `FAMILIES`; `transfer` stands for its fine-tuning.
         image_size: Height and width in pixels.
         channels: 1 or 3.
-        threads: As a trial will have.
+        with_xla: Whether XLA is measured as well: seconds on a GPU, minutes on a CPU.
 
     Returns:
-        "device" (cpu or gpu), "images_per_second" by variant, the chosen "precision" and
-        "fused_batch_norm", the chosen variant's "gain" over plain float32, "batch_size" and the
-        "seconds" it took.
+        "device" (cpu or gpu), "images_per_second" by variant, the chosen variant as
+        `Variant.record` gives it, its "gain" over plain float32, "batch_size" and the "seconds"
+        it took.
     """
     started = time.perf_counter()
-    start(Runtime(threads=threads))
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    on_gpu = has_gpu()
+    task = Task(image_size=image_size, channels=channels, classes=_CLASSES)
     batch_size = max(4, min(32, _PIXELS_PER_BATCH // image_size**2))
-    shape = (batch_size, image_size, image_size, channels)
-    rates = {each: _images_per_second(each, shape) for each in _variants(on_gpu=on_gpu)}
+    rates: dict[Variant, float] = {}
+    for variant in _variants(family, on_gpu=on_gpu):
+        rates[variant] = _images_per_second(family, task, variant, batch_size)
+    if with_xla:
+        best = choose(rates)
+        compiled = Variant(**{**vars(best), "xla": True})
+        rates[compiled] = _images_per_second(family, task, compiled, batch_size)
     chosen = choose(rates)
-    plain = rates[Variant(precision="float32", fused_batch_norm=False)]
     return {
         "device": "gpu" if on_gpu else "cpu",
-        "threads": threads,
+        "threads": current_runtime().threads,
         "batch_size": batch_size,
         "images_per_second": {each.name: round(rate, 1) for each, rate in rates.items()},
-        "precision": chosen.precision,
-        "fused_batch_norm": chosen.fused_batch_norm,
-        "gain": round(rates[chosen] / plain, 3),
+        **chosen.record(),
+        "gain": round(rates[chosen] / rates[PLAIN], 3),
         "seconds": round(time.perf_counter() - started, 2),
     }
 
@@ -67,11 +80,16 @@ def choose(rates: Mapping[Variant, float]) -> Variant:
     """The fastest variant whose gain is worth what it changes.
 
     Args:
-        rates: Images per second; of each precision at least the variant without fused batch norm.
+        rates: Images per second; of each precision at least the variant without fused batch norm
+            and XLA. XLA counts beside the variant that is the best without it.
     """
-    full = _of_precision(rates, full=True)
-    half = _of_precision(rates, full=False)
-    return half if rates[half] >= _LEAST_GAIN_OF_MIXED * rates[full] else full
+    without = {each: rate for each, rate in rates.items() if not each.xla}
+    full = _of_precision(without, full=True)
+    half = _of_precision(without, full=False)
+    best = half if rates[half] >= _LEAST_GAIN_OF_MIXED * rates[full] else full
+    compiled = Variant(**{**vars(best), "xla": True})
+    pays = rates.get(compiled, 0.0) >= _LEAST_GAIN_OF_XLA * rates[best]
+    return compiled if pays else best
 
 
 def _of_precision(rates: Mapping[Variant, float], *, full: bool) -> Variant:
@@ -81,28 +99,31 @@ def _of_precision(rates: Mapping[Variant, float], *, full: bool) -> Variant:
     return fused if rates[fused] >= _LEAST_GAIN_OF_FUSED * rates[own] else own
 
 
-def _variants(*, on_gpu: bool) -> list[Variant]:
-    """What is tried: on a GPU Keras' own batch norm only, whose cost there is small."""
+def _variants(family: str, *, on_gpu: bool) -> Iterator[Variant]:
+    """What is tried: the fused batch norm where it is trained, on a CPU.
+
+    On a GPU the cost of Keras' own is small, and fine-tuning trains none.
+    """
     half = "mixed_float16" if on_gpu else "mixed_bfloat16"
-    fused = (False,) if on_gpu else (False, True)
-    return [
-        Variant(precision=precision, fused_batch_norm=each)
-        for precision in ("float32", half)
-        for each in fused
-    ]
+    fused = (False,) if on_gpu or family == Transfer.name else (False, True)
+    for precision in ("float32", half):
+        for each in fused:
+            yield Variant(precision=precision, fused_batch_norm=each)
 
 
-def _images_per_second(variant: Variant, shape: tuple[int, int, int, int]) -> float:
+def _images_per_second(family: str, task: Task, variant: Variant, batch_size: int) -> float:
     """Batch size over the fastest of several training steps.
 
     The fastest, not the mean: what else runs on the machine only ever adds.
     """
     generator = np.random.default_rng(0)
-    images = tf.constant(generator.standard_normal(shape, dtype=np.float32))
-    targets = tf.one_hot(generator.integers(0, 4, shape[0]), 4)
+    images = tf.constant(generator.standard_normal((batch_size, *task.shape), dtype=np.float32))
+    targets = tf.one_hot(generator.integers(0, len(_CLASSES), batch_size), len(_CLASSES))
     with numerics(precision=variant.precision, fused_batch_norm=variant.fused_batch_norm):
-        model = _network(shape[1:])
-    model.compile(optimizer="adam", loss="categorical_crossentropy")
+        model = measured_network(family, task)
+    model.compile(optimizer="adam", loss="categorical_crossentropy", jit_compile=variant.xla)
+    # TensorFlow traces a step twice if variables come to life in it.
+    model.optimizer.build(model.trainable_variables)
     for _ in range(_WARM_UP_STEPS):
         model.train_on_batch(images, targets)
     times: list[float] = []
@@ -111,18 +132,4 @@ def _images_per_second(variant: Variant, shape: tuple[int, int, int, int]) -> fl
         model.train_on_batch(images, targets)
         times.append(time.perf_counter() - before)
     keras.utils.clear_session()
-    return shape[0] / min(times)
-
-
-def _network(shape: tuple[int, int, int]) -> keras.Model:
-    """Convolution, batch norm, ReLU and pooling, as all custom families have them."""
-    images = keras.Input(shape)
-    features = images
-    for block, filters in enumerate(_FILTERS, start=1):
-        features = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(features)
-        features = batch_normalization(name=f"block{block}_norm")(features)
-        features = keras.layers.ReLU()(features)
-        features = keras.layers.MaxPooling2D()(features)
-    pooled = keras.layers.GlobalAveragePooling2D()(features)
-    outputs = keras.layers.Dense(4, activation="softmax", dtype="float32")(pooled)
-    return keras.Model(images, outputs)
+    return batch_size / min(times)

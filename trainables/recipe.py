@@ -9,7 +9,7 @@ from typing import Any
 from neurosweep.errors import ExperimentError
 from spaces import Task, Value
 
-__all__ = ["FineTune", "Recipe", "same_but_seed"]
+__all__ = ["FineTune", "Recipe", "in_halves", "same_but_seed"]
 
 KEPT_BY = ("val_accuracy", "val_loss")
 CACHES = ("auto", "none", "float16", "float32")
@@ -35,6 +35,7 @@ class FineTune:
         weight_decay: As in training.
         cache: "auto", "none", "float16" or "float32": what the frozen part's output is kept in.
             "auto" is float16 where nothing is augmented and the disk has room, else none.
+        accumulation: Parts of a batch that a step goes through one after the other; at least 1.
     """
 
     epochs: int
@@ -45,9 +46,11 @@ class FineTune:
     warm_up: float = 0.0
     weight_decay: float = 0.0
     cache: str = "auto"
+    accumulation: int = 1
 
     def __post_init__(self) -> None:
         _require("fine_tune.epochs", self.epochs, minimum=1)
+        _require("fine_tune.accumulation", self.accumulation, minimum=1)
         _require("fine_tune.patience", self.patience, minimum=1)
         if not 0 < self.learning_rate < 1:
             raise ExperimentError(
@@ -92,6 +95,9 @@ class Recipe:
         fine_tune: How the top block is trained afterwards, or None.
         keep_by: "val_accuracy" or "val_loss": which epoch is the best, thus kept, and what
             patience waits for.
+        accumulation: Parts of a batch that a step goes through one after the other, as
+            `accumulation.trained_model` says: 1, or 2 where whole batches did not fit the memory.
+            Heads on cached features know none.
     """
 
     configuration: Mapping[str, Value]
@@ -105,8 +111,10 @@ class Recipe:
     copies: int = 0
     fine_tune: FineTune | None = None
     keep_by: str = "val_accuracy"
+    accumulation: int = 1
 
     def __post_init__(self) -> None:
+        _require("accumulation", self.accumulation, minimum=1)
         _require("epochs", self.epochs, minimum=1)
         _require("seed", self.seed, minimum=0)
         _require("copies", self.copies, minimum=0)
@@ -169,6 +177,18 @@ def same_but_seed(recipe: Recipe) -> Recipe:
     stopped, not in what a step computes.
     """
     return replace(recipe, seed=0, stop_epoch=None, fine_tune=None)
+
+
+def in_halves(recipe: Recipe) -> Recipe | None:
+    """The recipe with each batch in two parts, for a memory that whole batches do not fit.
+
+    None where there is nothing to gain: it is trained in parts already, a batch is one image, or it
+    is a head on cached features, whose batches are small beside the features themselves.
+    """
+    size = int(recipe.configuration.get("training/batch_size", 1))
+    if recipe.accumulation > 1 or size < 2 or recipe.family == "transfer":
+        return None
+    return replace(recipe, accumulation=2)
 
 
 def _require(name: str, value: object, *, minimum: int) -> None:

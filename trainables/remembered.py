@@ -19,45 +19,49 @@ from scans import write_whole
 from scans.caches.stored import MEASURED
 from trainables import machine
 from trainables.precision import measure_precision
-from trainables.runtime import PRECISIONS, Runtime, start
-from trainables.variant import Variant
+from trainables.runtime import current_runtime
+from trainables.variant import PRECISIONS, Variant
 
 __all__ = ["measured_precision"]
 
-_REVISION = 1
+_REVISION = 2
 """Raised when the measurement or its rule of choice changes: older figures are then void."""
 
 
 def measured_precision(
-    *, cache: Path, image_size: int, channels: int, threads: int
+    *, cache: Path, family: str, image_size: int, channels: int, with_xla: bool
 ) -> dict[str, Any]:
     """The choice of `measure_precision`, from this machine's cache where it was measured before.
 
-    Sets this process up as `measure_precision` does.
+    `trainables.start` comes first, with the threads of a trial.
 
     Args:
         cache: Folder of the caches.
+        family: As `measure_precision` takes it, as are the others.
         image_size: Height and width in pixels.
         channels: 1 or 3.
-        threads: As a trial will have.
+        with_xla: Whether XLA is measured as well.
 
     Returns:
         What `measure_precision` gives, and "cached": whether it was measured before.
     """
-    start(Runtime(threads=threads))
-    wanted = _circumstances(image_size=image_size, channels=channels, threads=threads)
+    asked = {"family": family, "image_size": image_size, "channels": channels, "with_xla": with_xla}
+    runtime = current_runtime()
+    wanted = _circumstances(threads=runtime.threads, deterministic=runtime.deterministic, **asked)
     path = cache / MEASURED / f"{_key(wanted)}.json"
     known = _read(path, wanted)
     if known is not None:
         return {**known, "cached": True}
-    found = measure_precision(image_size=image_size, channels=channels, threads=threads)
+    found = measure_precision(
+        family=family, image_size=image_size, channels=channels, with_xla=with_xla
+    )
     content = json.dumps({"measured_on": wanted, "measured": found}, indent=2) + "\n"
     with contextlib.suppress(OSError):  # where the cache cannot be written, each run measures
         write_whole(path, content.encode())
     return {**found, "cached": False}
 
 
-def _circumstances(**asked: int) -> dict[str, Any]:
+def _circumstances(**asked: Any) -> dict[str, Any]:
     """All that the measurement depends on."""
     return {
         "revision": _REVISION,
@@ -90,7 +94,9 @@ def _read(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
         measured: dict[str, Any] = content["measured"]
         rates = set(measured["images_per_second"])
         chosen = Variant(
-            precision=measured["precision"], fused_batch_norm=measured["fused_batch_norm"]
+            precision=measured["precision"],
+            fused_batch_norm=measured["fused_batch_norm"],
+            xla=measured.get("xla", False),
         )
         whole = chosen.precision in PRECISIONS and chosen.name in rates
         return measured if whole and content["measured_on"] == wanted else None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from scans import Dataset
 from trainables import metrics
+from trainables.accumulation import trained_model
 from trainables.alive import beat
 from trainables.assemble import Statistics, scaling_layers
 from trainables.batches import EpochBatches, fit_epochs
@@ -146,6 +147,7 @@ class TopBench:
         runtime: Runtime,
         optimizer: MakeOptimizer,
         weights: NDArray[np.float32] | None = None,
+        parts: int = 1,
     ) -> None:
         """Splits a core whose lower part is frozen.
 
@@ -156,6 +158,7 @@ class TopBench:
             runtime: The process's runtime.
             optimizer: Makes the optimiser.
             weights: (classes,), how much each class counts; None where all count alike.
+            parts: Of a batch, that a step goes through one after the other.
         """
         self.core = core
         self._dataset = dataset
@@ -165,7 +168,7 @@ class TopBench:
         self._optimizer = optimizer
         _, upper = split_at(core, activations.position)
         inputs = keras.Input(shape, dtype="float32", name="activations")
-        self._model = keras.Model(inputs, upper(inputs), name="upper")
+        self._model = trained_model(inputs, upper(inputs), name="upper", parts=parts)
         self._batch = measuring_batch(int(core.input_shape[1]))
 
         def infer(maps: Tensor) -> Tensor:  # runs once, when it is traced

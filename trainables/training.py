@@ -205,6 +205,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
 
     def _record(self, epoch: int, logs: dict[str, float], score: Score) -> EpochRecord:
         """The epoch's figures; the learning rate is the one the next step would take."""
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         record = EpochRecord(
             epoch=epoch,
             loss=float(logs["loss"]),
@@ -213,7 +214,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             val_accuracy=score.accuracy,
             seconds=time.perf_counter() - self._epoch_start,
             # Keras holds it in float32: without the digits beyond its precision.
-            learning_rate=float(f"{float(self.model.optimizer.learning_rate):.7g}"),
+            learning_rate=float(f"{float(rate):.7g}"),
         )
         if self._is_first:
             record["setup_seconds"] = self._setup_seconds

@@ -15,6 +15,7 @@ from neurosweep.errors import StateError, WorkerLostError
 from search.runs.run_directory import RunDirectory
 from trainables import EpochRecord, Recipe
 from trainables.checkpoint import LARGEST_STATE, made_for, read_history
+from trainables.runtime import recorded_runtime
 
 __all__ = ["StateFound", "StatesKept"]
 
@@ -96,7 +97,7 @@ class StatesKept:
             wanted = made_for(
                 recipe,
                 data_fingerprint=self._facts["data_fingerprint"],
-                runtime=self._facts["runtime"],
+                runtime=recorded_runtime(self._facts["runtime"], recipe.family),
             )
             return StateFound(content=content, epochs=read_history(content, wanted))
         except FileNotFoundError:

@@ -10,12 +10,11 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from statistics import median
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurosweep.errors import InfeasibleError, OutOfTimeError, WorkerLostError
 from reports import Origin, Stage, TrialRecord
@@ -24,6 +23,7 @@ from reports.ranking import Ranking
 from search.books.assignment import Assignment, Plan
 from search.books.attempts import ATTEMPTS, Attempts
 from search.books.failure_streak import FailureStreak
+from search.books.outcome import Outcome, Weights
 from search.books.past_epochs import recorded_trial
 from search.books.states_kept import StatesKept
 from search.books.teaching import Teacher
@@ -44,7 +44,6 @@ from trainables import EpochRecord
 
 __all__ = ["Countdown", "Outcome", "TrialBook", "Weights"]
 
-Weights = list[NDArray[np.generic]]
 
 _NO_MORE_BUDGET = "the budget ended before it could start again"
 
@@ -56,21 +55,6 @@ class Countdown(Protocol):
 
     def tell(self, seconds: float | None, last: float | None) -> None:
         """Sets the seconds until no epoch begins, and until none goes on; None is no limit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a trial ended by itself.
-
-    Attributes:
-        result: The fit's result without its weights, or None if it failed.
-        failure: Kind, message and traceback of a failure, or None.
-        fetch_weights: Brings the weights from the worker; called only if they are to be kept.
-    """
-
-    result: Mapping[str, Any] | None = None
-    failure: Mapping[str, Any] | None = None
-    fetch_weights: Callable[[], Weights] | None = None
 
 
 class TrialBook:
@@ -252,11 +236,20 @@ class TrialBook:
         """
         self._states.offer(trial_id, fetch)
 
-    def start_anew(self, trial_id: str, reason: str) -> None:
-        """Takes back a running trial's epochs: its worker could not go on from the kept state."""
+    def start_anew(self, trial_id: str, reason: str, *, parts: int | None = None) -> None:
+        """Takes back a running trial's epochs: its worker began it again.
+
+        Args:
+            trial_id: The trial.
+            reason: Why, its first line counts: the kept state was of no use, or memory ran out.
+            parts: In which it goes through each batch from now on; None for as before.
+        """
+        why = first_line(reason)
+        if parts is not None:
+            self._running[trial_id].split_batches(parts, why)
         self._states.drop(trial_id)
         self._begin_after(trial_id, [])
-        self._display.note(f"{trial_id} starts anew: {reason}")
+        self._display.note(f"{trial_id} starts anew: {why}")
 
     def note_epoch(self, trial_id: str, epoch: EpochRecord, where: str | None = None) -> None:
         """Notes one epoch of a running trial; `where` names the node and process it ran on.

@@ -16,6 +16,7 @@ from search.books.assignment import Assignment
 from search.objective import Aim
 from search.studies.suggestion import trial_id_of
 from trainables import EpochRecord
+from trainables.runtime import recorded_runtime
 
 __all__ = [
     "CountMissed",
@@ -25,6 +26,7 @@ __all__ = [
     "figures_of",
     "first_line",
     "judged",
+    "parts_of",
 ]
 
 CountMissed = Callable[[NDArray[np.float32]], int]
@@ -45,6 +47,7 @@ class RunningTrial:
         epochs: Those it has trained.
         best: Its best score so far; higher is better.
         stop_detail: Why the scheduler stops it, once it does.
+        memory_detail: Why it goes through its batches in parts, if it does.
     """
 
     assignment: Assignment
@@ -52,6 +55,13 @@ class RunningTrial:
     epochs: list[EpochRecord] = field(default_factory=list)
     best: float = -math.inf
     stop_detail: str | None = None
+    memory_detail: str | None = None
+
+    def split_batches(self, parts: int, why: str) -> None:
+        """Has its recipe say that it goes through each batch in so many parts."""
+        recipe = replace(self.assignment.recipe, accumulation=parts)
+        self.assignment = replace(self.assignment, recipe=recipe)
+        self.memory_detail = f"trained in {parts} parts of each batch: {why}"
 
     @property
     def trial_id(self) -> str:
@@ -90,6 +100,11 @@ def best_epoch(epochs: list[EpochRecord], aim: Aim) -> EpochRecord:
     return min(epochs, key=order)
 
 
+def parts_of(accumulation: int) -> int | None:
+    """The parts of each batch as a record has them: None where batches were trained whole."""
+    return accumulation if accumulation > 1 else None
+
+
 def figures_of(record: TrialRecord) -> dict[str, float | None]:
     """What may be aimed at, by the names that experiments use."""
     return {
@@ -106,8 +121,12 @@ def judged(record: TrialRecord, aim: Aim) -> TrialRecord:
     if not aim.constraints:
         return record
     broken = aim.broken(figures_of(record))
-    detail = "; ".join(broken) or None
-    return replace(record, feasible=not broken, stop_detail=record.stop_detail or detail)
+    return replace(record, feasible=not broken, stop_detail=_joined(record.stop_detail, *broken))
+
+
+def _joined(*details: str | None) -> str | None:
+    """Several details as one text; None where there is none."""
+    return "; ".join(one for one in details if one) or None
 
 
 class RecordMaker:
@@ -204,10 +223,13 @@ class RecordMaker:
     def _missed(self, probabilities: NDArray[np.float32]) -> int | None:
         return None if self._count_missed is None else self._count_missed(probabilities)
 
-    def _record(self, trial: RunningTrial, **figures: Any) -> TrialRecord:
+    def _record(
+        self, trial: RunningTrial, *, stop_detail: str | None = None, **figures: Any
+    ) -> TrialRecord:
         suggestion, recipe = trial.assignment.suggestion, trial.assignment.recipe
         backbone = suggestion.configuration.get("transfer/backbone")
         repeated = suggestion.repeat_of
+        runtime = recorded_runtime(self._facts["runtime"], recipe.family)
         return TrialRecord(
             trial_id=suggestion.trial_id,
             stage=Stage.SEARCH,
@@ -226,5 +248,7 @@ class RecordMaker:
             finished_at=_now(),
             setup_seconds=trial.total("setup_seconds"),
             tracing_seconds=trial.total("tracing_seconds"),
-            **{**self._facts, **figures},
+            accumulation=parts_of(recipe.accumulation),
+            stop_detail=_joined(stop_detail, trial.memory_detail),
+            **{**self._facts, "runtime": runtime, **figures},
         )

@@ -31,7 +31,7 @@ from search.scheduling.frozen_workers import FrozenWorkers
 from search.scheduling.rung_scheduler import FirstCome, RungScheduler
 from search.scheduling.tune_objects import NotRestored, name_of
 from search.workers.places import node_of
-from search.workers.worker import ANEW, FINAL, SCORE, STATE, TrialWorker, WorkerSettings
+from search.workers.worker import ANEW, FINAL, PARTS, SCORE, STATE, TrialWorker, WorkerSettings
 
 __all__ = ["run_trials"]
 
@@ -222,9 +222,10 @@ class BookCallback(NotRestored, tune.Callback):  # type: ignore[misc]  # Ray shi
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Notes an epoch and the state after it, or keeps the outcome for the end."""
         name = name_of(trial)
-        anew, epoch, state = (result.pop(key, None) for key in (ANEW, "epoch", STATE))
+        told = (ANEW, PARTS, "epoch", STATE)
+        anew, parts, epoch, state = (result.pop(key, None) for key in told)
         if anew is not None:
-            self._keep(lambda: self._book.start_anew(name, anew))
+            self._keep(lambda: self._book.start_anew(name, anew, parts=parts))
         if epoch is not None:
             where = _where(result)
             self._keep(lambda: self._book.note_epoch(name, epoch, where))

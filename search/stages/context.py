@@ -19,6 +19,7 @@ from neurosweep.errors import (
     CodeMismatchError,
     ExperimentError,
     NeurosweepError,
+    OutOfMemoryError,
     TrialError,
     WorkerLostError,
 )
@@ -121,18 +122,21 @@ class Run:
         return Ranking(self.plan.experiment.search.aim.objectives)
 
     @contextlib.contextmanager
-    def hired(self, name: str, stage: str) -> Iterator[StageWorkers]:
+    def hired(
+        self, name: str, stage: str, resources: Mapping[str, float] | None = None
+    ) -> Iterator[StageWorkers]:
         """Holds a worker for the length of the block, and counts what it costs.
 
         Args:
             name: What it is held for; unlike all that are held at the time.
             stage: The stage that this is part of, as `reports.spending.STAGES` names it.
+            resources: What it gets, as Ray names it; None for what a trial gets.
         """
         with (
             self.budget.held.holding(name, stage),
             StageWorkers(
                 self.runtime,
-                self.resources,
+                resources or self.resources,
                 self.limits,
                 depot=self.depot,
                 patience=Patience(self.display.note),
@@ -174,7 +178,7 @@ class Run:
         return {
             "data_fingerprint": self.source.fingerprint,
             "synthetic": self.source.synthetic,
-            "runtime": dict(vars(self.runtime)),
+            "runtime": self.runtime.record(),
         }
 
 
@@ -261,6 +265,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
         Raises:
             TrialError: if the task failed; the message has its traceback, where that says more.
+            OutOfMemoryError: if it failed for memory.
             WorkerLostError: if it lost its worker time after time, or there is no place for
                 another worker.
             CodeMismatchError: if the worker runs another version of this program.
@@ -274,7 +279,10 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             if kind != "failed":
                 return content
             if content["kind"] != WorkerLostError.__name__:
-                raise TrialError(
+                kind = (
+                    OutOfMemoryError if content["kind"] == OutOfMemoryError.__name__ else TrialError
+                )
+                raise kind(
                     f"the stage's task `{task}` failed on its worker: {content['kind']}: "
                     f"{content['message']}{_where(content)}"
                 )

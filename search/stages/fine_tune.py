@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import spaces
-from neurosweep.errors import TrialError, WorkerLostError
+from neurosweep.errors import OutOfMemoryError, TrialError, WorkerLostError
 from reports import Origin, Stage, Status, TrialRecord
 from reports.ranking import Ranking
 from search.books.attempts import with_spent
-from search.books.trial_records import first_line, judged
+from search.books.trial_records import first_line, judged, parts_of
 from search.books.weights_kept import has_weights, load_weights, save_array, save_weights
 from search.budgets.spent import Spent
 from search.runs.run_directory import RunDirectory
@@ -165,9 +165,13 @@ def _try(
         run.display.note(_left_out(parent, first_line(str(error)), "--resume tries again"))
         return None
     except TrialError as error:
+        if isinstance(error, OutOfMemoryError) and settings.accumulation == 1:
+            note = "fine-tuning ran out of memory and begins again with each batch in 2 parts"
+            run.display.note(note)
+            return _try(run, worker, parent, number, replace(settings, accumulation=2))
         name = _name(parent, number)
         run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
-        failed = _failed(parent, name, settings, str(error), started)
+        failed = _failed(parent, name, settings, error, started)
         return _write_failed(run.directory, _paid(run, failed, before), str(error))
     if result is None:
         why = "the time was over before its first epoch"
@@ -210,17 +214,18 @@ def _failed(
     parent: TrialRecord,
     name: str,
     settings: FineTune,
-    message: str,
+    error: TrialError,
     started: str,
 ) -> TrialRecord:
     """A fine-tuning that did not come to its end; the parent is not touched by it."""
+    message, memory = str(error), isinstance(error, OutOfMemoryError)
     return replace(
         parent,
         trial_id=name,
         parent_id=parent.trial_id,
         stage=Stage.FINE_TUNE,
         status=Status.FAILED,
-        stop_reason="failed",
+        stop_reason=OutOfMemoryError.__name__ if memory else "failed",
         error=message.splitlines()[0],
         val_accuracy=None,
         val_loss=None,
@@ -232,6 +237,7 @@ def _failed(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(settings),
+        accumulation=parts_of(settings.accumulation),
     )
 
 
@@ -277,6 +283,7 @@ def _record(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fine_tune=asdict(recipe.fine_tune) if recipe.fine_tune else None,
+        accumulation=parts_of(recipe.fine_tune.accumulation) if recipe.fine_tune else None,
     )
     record = judged(record, run.plan.experiment.search.aim)
     before = replace(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import scans
 from neurosweep.errors import NeurosweepError
 from search.books.assignment import Plan
 from search.display import Display
-from search.experiment import Experiment, Resources
+from search.experiment import Resources
 from search.runs.run_directory import RunDirectory
 from search.stages.context import StageWorkers
 from search.stages.node_notes import note_caches
@@ -19,6 +19,12 @@ from trainables import Runtime
 from trainables.variant import Variant
 
 __all__ = ["choose_runtime"]
+
+_NO_XLA = {
+    False: "off: on CPUs it compiles for minutes; resources.xla: true asks for it",
+    True: "off: Keras compiles nothing where operations are deterministic",
+}
+"""Why XLA was not measured where nothing was said of it, by whether trials have a GPU."""
 
 
 def choose_runtime(
@@ -43,82 +49,105 @@ def choose_runtime(
         placed: Told the worker's actor once it has its place.
 
     Returns:
-        What every trial of the run is trained under; it stands in run.yaml.
+        What the trials of each family are trained under; it stands in run.yaml.
     """
-    wanted = plan.experiment.resources
-    threads = max(1, int(resources["CPU"]))
-    deterministic, fused = wanted.deterministic, wanted.fused_batch_norm
+    wanted, on_gpu = plan.experiment.resources, resources["GPU"] > 0
+    deterministic = wanted.deterministic
     if deterministic == "auto":
         # Free of cost on CPUs; on GPUs it is not, so there it must be asked for.
-        deterministic = resources["GPU"] == 0
-    with StageWorkers(
-        Runtime(threads=threads),
-        resources,
-        depot=depot,
-        patience=Patience(display.note),
-        placed=placed,
-    ) as worker:
+        deterministic = not on_gpu and wanted.xla is not True
+    with_xla = wanted.xla is True or (wanted.xla == "auto" and on_gpu and not deterministic)
+    base = Runtime(threads=max(1, int(resources["CPU"])), deterministic=deterministic)
+    patience = Patience(display.note)
+    with StageWorkers(base, resources, depot=depot, patience=patience, placed=placed) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
         if "runtime" in run.info:
             return Runtime(**run.info["runtime"])
-        if resources["GPU"] == 0 and _is_settled(plan.experiment):
-            return _as_asked(run, threads, wanted)
+        families = _measured_families(plan)
+        if not on_gpu and (_is_settled(wanted) or not families):
+            return _as_asked(run, base, wanted)
         measured: dict[str, Any] = worker.run(
             "measure",
             {
                 "source": source,
-                "image_size": plan.image_sizes()[0],
+                # Where nothing is measured, a GPU is looked for all the same.
+                "image_sizes": families or {"transfer": plan.image_sizes()[0]},
                 "channels": plan.task.channels,
-                "threads": threads,
+                "with_xla": with_xla,
             },
         )
-    if resources["GPU"] > 0 and measured["device"] == "cpu":
+    if on_gpu and any(figures["device"] == "cpu" for figures in measured.values()):
         raise NeurosweepError(
             f"each trial was to have {resources['GPU']:g} GPUs, but TensorFlow sees none on the "
             "worker; install the extra there (pip install 'neurosweep[gpu]'), or train on CPUs "
             "with --set resources.gpus_per_trial=0"
         )
-    precision = measured["precision"] if wanted.precision == "auto" else wanted.precision
-    fused = measured["fused_batch_norm"] if fused == "auto" else fused
-    runtime = Runtime(
-        threads=threads,
-        precision=precision,
-        deterministic=bool(deterministic),
-        fused_batch_norm=bool(fused),
-    )
-    run.update(runtime=dict(vars(runtime)), measured=measured)
-    display.note(_choice(runtime, measured))
+    chosen = {family: _choice(figures, wanted) for family, figures in measured.items()}
+    runtime = _together(base, chosen)
+    told = {"xla": _NO_XLA[on_gpu]} if wanted.xla == "auto" and not with_xla else {}
+    run.update(runtime=runtime.record(), measured={"families": measured, **told})
+    for line in _lines(chosen, measured):
+        display.note(line)
     return runtime
 
 
-def _is_settled(experiment: Experiment) -> bool:
-    """Whether a measurement would change nothing: all was asked for, or only heads are trained.
+def _measured_families(plan: Plan) -> dict[str, int]:
+    """The families whose steps are worth a measurement, each with its smallest image size.
 
-    Frozen backbones and heads are computed in float32 whatever trains fastest.
+    Frozen backbones and heads are computed in float32 whatever trains fastest, so `transfer` counts
+    for its fine-tuning alone.
     """
-    wanted = experiment.resources
-    asked = wanted.precision != "auto" and wanted.fused_batch_norm != "auto"
-    return asked or (set(experiment.families) == {"transfer"} and not experiment.final.fine_tune)
+    experiment = plan.experiment
+    sizes = {name: plan.task.image_size for name in experiment.families if name != "transfer"}
+    if experiment.transfer is not None and experiment.final.fine_tune:
+        sizes["transfer"] = min(plan.task_for(name).image_size for name in plan.backbones())
+    return sizes
 
 
-def _as_asked(run: RunDirectory, threads: int, wanted: Resources) -> Runtime:
+def _is_settled(wanted: Resources) -> bool:
+    """Whether a measurement on CPUs would change nothing: all was asked for."""
+    return wanted.precision != "auto" and wanted.fused_batch_norm != "auto"
+
+
+def _as_asked(run: RunDirectory, base: Runtime, wanted: Resources) -> Runtime:
     """The runtime on CPUs of an experiment that leaves nothing to a measurement."""
-    fused = wanted.fused_batch_norm
-    runtime = Runtime(
-        threads=threads,
-        precision="float32" if wanted.precision == "auto" else wanted.precision,
-        deterministic=bool(wanted.deterministic),  # "auto" too: on CPUs it costs nothing
-        fused_batch_norm=fused != "auto" and fused,
-    )
-    run.update(runtime=dict(vars(runtime)))
+    plain = {"precision": "float32", "fused_batch_norm": False}
+    runtime = _together(base, {"": _choice(plain, wanted)})
+    run.update(runtime=runtime.record())
     return runtime
 
 
-def _choice(runtime: Runtime, measured: Mapping[str, Any]) -> str:
+def _choice(figures: Mapping[str, Any], wanted: Resources) -> Variant:
+    """What was measured, but for what was asked for."""
+    precision, fused, xla = wanted.precision, wanted.fused_batch_norm, wanted.xla
+    return Variant(
+        precision=figures["precision"] if precision == "auto" else precision,
+        fused_batch_norm=figures["fused_batch_norm"] if fused == "auto" else fused,
+        xla=figures.get("xla", False) if xla == "auto" else xla,
+    )
+
+
+def _together(base: Runtime, chosen: Mapping[str, Variant]) -> Runtime:
+    """One runtime for all families, each with its own variant where they differ."""
+    different = set(chosen.values())
+    shared = different.pop() if len(different) == 1 else base.variant
+    own = {family: variant.record() for family, variant in chosen.items() if variant != shared}
+    return Runtime(
+        threads=base.threads,
+        deterministic=base.deterministic,
+        families=own,
+        **vars(shared),
+    )
+
+
+def _lines(chosen: Mapping[str, Variant], measured: Mapping[str, Any]) -> Iterator[str]:
     """What trials are trained in, and where the choice comes from."""
-    rates = measured["images_per_second"]
-    name = Variant(precision=runtime.precision, fused_batch_norm=runtime.fused_batch_norm).name
-    gain = f", {rates[name] / rates['float32']:.2f} x float32" if name in rates else ""
-    before = " by an earlier run; `neurosweep cache clear` forgets it" if measured["cached"] else ""
-    return f"training steps in {name}{gain}, measured{before}"
+    for family, variant in chosen.items():
+        figures = measured[family]
+        rates, name = figures["images_per_second"], variant.name
+        gain = f", {rates[name] / rates['float32']:.2f} x float32" if name in rates else ""
+        again = " by an earlier run; `neurosweep cache clear` forgets it"
+        before = again if figures["cached"] else ""
+        whose = "fine-tuning" if family == "transfer" else family
+        yield f"training steps of {whose} in {name}{gain}, measured{before}"

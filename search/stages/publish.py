@@ -64,6 +64,6 @@ def _scores(run: Run, winner: reports.TrialRecord) -> dict[str, Any]:
         "data_fingerprint": winner.data_fingerprint,
         "synthetic": winner.synthetic,
         "division": recorded_division(run.plan.experiment, run.source.split),
-        "runtime": dict(vars(run.runtime)),
+        "runtime": dict(winner.runtime),
         "machine": provenance.machine(),
     }

@@ -232,8 +232,9 @@ class _Screening:
         What the earlier sitting said of them is what this one says, but for its times.
         """
         known = {record.trial_id for record in self._run.records}
+        facts = {**self._run.facts(), "runtime": self._run.runtime.of("transfer").record()}
         added = [
-            row_of(one, seed=self._seed, facts=self._run.facts())
+            row_of(one, seed=self._seed, facts=facts)
             for one in _ranked(standings)
             if one.candidate.trial_id not in known
         ]

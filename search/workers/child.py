@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
 import signal
 import sys
 import threading
@@ -36,6 +37,9 @@ HURRY = "hurry"
 
 _ALIVE_EVERY = 2.0  # seconds at least between two signs of life
 _MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}  # Python's and TensorFlow's
+
+_GPU_MEMORY = re.compile(r"OUT_OF_MEMORY|ALLOC_FAILED|Dst tensor is not initialized", re.IGNORECASE)
+"""Words of TensorFlow's other errors where a library beside it ran out of a GPU's memory."""
 
 
 class Listener:
@@ -106,7 +110,7 @@ class _Pulse:
 
 
 def _serve(connection: Connection, tasks: Any) -> None:
-    tasks.start(connection.recv())
+    tasks.start(*connection.recv())
     connection.send(("ready", None))
     while True:
         name, payload = _word(connection)
@@ -133,7 +137,9 @@ def _run(task: Any, payload: dict[str, Any], connection: Connection) -> tuple[st
 def _named(error: Exception) -> dict[str, str]:
     """Kind and message; memory has one kind, whoever ran out of it."""
     kind = type(error).__name__
-    if _MEMORY_ERRORS.isdisjoint(base.__name__ for base in type(error).__mro__):
+    bases = {base.__name__ for base in type(error).__mro__}
+    beside = "OpError" in bases and _GPU_MEMORY.search(str(error)) is not None
+    if _MEMORY_ERRORS.isdisjoint(bases) and not beside:
         return {"kind": kind, "message": str(error)}
     return {"kind": "OutOfMemoryError", "message": f"{kind}: {error}"}
 

@@ -25,8 +25,17 @@ _NEAR = 0.8  # share of the memory limit from which a SIGKILL is taken for the k
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
 
-def spawn(connection: Connection, folder: Path, tasks: str) -> subprocess.Popen[bytes]:
-    """Starts `search.workers.child` with its end of the connection and a folder to write into."""
+def spawn(
+    connection: Connection, folder: Path, tasks: str, *, with_gpus: bool
+) -> subprocess.Popen[bytes]:
+    """Starts `search.workers.child`.
+
+    Args:
+        connection: Its end.
+        folder: It writes into.
+        tasks: The module of its tasks.
+        with_gpus: Whether it sees the GPUs that this process sees, or none.
+    """
     command = [sys.executable, "-P", "-m", "search.workers.child", str(connection.fileno()), tasks]
     with (folder / LOG).open("wb") as log:
         return subprocess.Popen(
@@ -35,17 +44,19 @@ def spawn(connection: Connection, folder: Path, tasks: str) -> subprocess.Popen[
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(folder),
+            env=_environment(folder, with_gpus=with_gpus),
             start_new_session=True,
         )
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, *, with_gpus: bool) -> dict[str, str]:
     """The child's environment: our packages first, temporary files where they are removed."""
     root = str(Path(search.__file__).resolve().parents[1])
     others = os.environ.get("PYTHONPATH")
     path = root if not others else os.pathsep.join((root, others))
-    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
+    # Ray names its cards to an actor that holds some, and leaves all to one that holds none.
+    hidden = {} if with_gpus else {"CUDA_VISIBLE_DEVICES": ""}
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder), **hidden}
 
 
 def why_ended(code: int | None, held: int, limit: int | None, words: str) -> TrialError:

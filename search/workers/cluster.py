@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import search
 from neurosweep.errors import CodeMismatchError, NeurosweepError
-from search.experiment import Resources
+from search.experiment import Experiment, Resources
 from search.workers.growth import autoscaler_file, read_growth
 from search.workers.joining import kept_nodes, wait_for_nodes
 from search.workers.nodes import Node, gcs_port, live_nodes, on_node
 from search.workers.room import Capacity, Room
 
-__all__ = ["Capacity", "connected", "plan_workers"]
+__all__ = ["Capacity", "connected", "for_fine_tuning", "plan_workers"]
 
 _ANSWER_LIMIT = 60.0  # seconds for the head to say what its autoscaler's file says
 
@@ -62,22 +62,51 @@ def connected(
 def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[str, float]]:
     """Decides how many trials run at once and what each gets.
 
+    A trial of the search gets one GPU at most: a second one would stand idle beside a small network
+    or a head. `for_fine_tuning` gives what was asked for to the stage that can use it.
+
     Raises:
         NeurosweepError: if not even one trial fits the cluster.
     """
     gpus = resources.gpus_per_trial
     if gpus == "auto":
         gpus = 1.0 if capacity.gpus >= 1 else 0.0
-    each = {"CPU": float(resources.cpus_per_trial), "GPU": float(gpus)}
+    each = {"CPU": float(resources.cpus_per_trial), "GPU": float(min(gpus, 1))}
     fitting = capacity.places(each["CPU"], each["GPU"])
-    if fitting < 1:
+    if fitting < 1 or capacity.gpus < gpus:
         raise NeurosweepError(
-            f"a trial needs {each['CPU']:g} CPUs and {each['GPU']:g} GPUs on one node, the cluster "
+            f"a trial needs {each['CPU']:g} CPUs and {gpus:g} GPUs on one node, the cluster "
             f"has {capacity.cpus:g} and {capacity.gpus:g} in all; lower resources.cpus_per_trial "
             f"or resources.gpus_per_trial, or bring up larger workers{_but(capacity.doubt)}"
         )
     wanted = fitting if resources.workers == "auto" else min(resources.workers, fitting)
     return wanted, each
+
+
+def for_fine_tuning(experiment: Experiment, each: Mapping[str, float]) -> dict[str, float] | None:
+    """What a worker for fine-tuning alone gets: all GPUs that were asked for, on one node.
+
+    Args:
+        experiment: What was asked for.
+        each: What a trial of the search gets.
+
+    Returns:
+        None where fine-tuning takes no more than a trial: not more was asked for, no backbone takes
+        part, or no node has as many.
+    """
+    import ray
+
+    asked = experiment.resources.gpus_per_trial
+    if (
+        asked == "auto"
+        or asked <= 1
+        or experiment.transfer is None
+        or not experiment.final.fine_tune
+    ):
+        return None
+    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    enough = max((node.get("GPU", 0.0) for node in nodes), default=0.0) >= asked
+    return {**each, "GPU": float(asked)} if enough else None
 
 
 def _reach(address: str | None, cpus: int | None) -> None:

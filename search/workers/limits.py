@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from search.experiment import EPOCH_LIMIT, Resources
+from search.experiment_resources import EPOCH_LIMIT, Resources
 
 __all__ = ["Limits"]
 

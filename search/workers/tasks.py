@@ -75,9 +75,9 @@ def _delivered(task: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def start(runtime: Runtime) -> None:
-    """Sets threads, precision and determinism before TensorFlow's first operation."""
-    trainables.start(runtime)
+def start(runtime: Runtime, gpus: float) -> None:
+    """Sets threads, share of a GPU and determinism before TensorFlow's first operation."""
+    trainables.start(runtime, gpus=gpus)
 
 
 def prepare(
@@ -100,15 +100,25 @@ def prepare(
 
 
 def measure(
-    *, source: scans.Source, image_size: int, channels: int, threads: int, report: Report
+    *,
+    source: scans.Source,
+    image_sizes: Mapping[str, int],
+    channels: int,
+    with_xla: bool,
+    report: Report,
 ) -> dict[str, Any]:
-    """Tells which precision and batch norm train fastest here, measured now or before."""
+    """Tells what trains fastest here, measured now or before, for each family by its image size."""
     del report
-    return dict(
-        trainables.measured_precision(
-            cache=source.cache, image_size=image_size, channels=channels, threads=threads
+    return {
+        family: trainables.measured_precision(
+            cache=source.cache,
+            family=family,
+            image_size=image_size,
+            channels=channels,
+            with_xla=with_xla,
         )
-    )
+        for family, image_size in image_sizes.items()
+    }
 
 
 @_delivered

@@ -53,10 +53,19 @@ class WarmChild:
         runtime: What `trainables.start` takes; sent to the child before its first task.
         limits: What a task may take.
         tasks: The module of the tasks.
+        gpus: What it may take of the GPUs that this process sees; 0 hides them from it.
     """
 
-    def __init__(self, runtime: Any, limits: Limits | None = None, *, tasks: str = TASKS) -> None:
+    def __init__(
+        self,
+        runtime: Any,
+        limits: Limits | None = None,
+        *,
+        tasks: str = TASKS,
+        gpus: float = 0.0,
+    ) -> None:
         self._runtime = runtime
+        self._gpus = gpus
         self._usual = self._limits = limits or Limits()
         self._tasks = tasks
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,12 +151,12 @@ class WarmChild:
         self.close()
         ours, theirs = Pipe()
         self._folder = Path(tempfile.mkdtemp(prefix="neurosweep-worker-"))
-        self._process = spawn(theirs, self._folder, self._tasks)
+        self._process = spawn(theirs, self._folder, self._tasks, with_gpus=self._gpus > 0)
         theirs.close()
         self._connection = ours
         self._limits = Limits()
         try:
-            self._send(self._runtime)
+            self._send((self._runtime, self._gpus))
             kind, _ = self._receive(_START_LIMIT)
         except TrialError as error:
             self.close()

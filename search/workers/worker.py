@@ -17,7 +17,7 @@ import ray
 from ray import tune
 
 import scans
-from neurosweep.errors import OutOfTimeError, StateError, TrialError
+from neurosweep.errors import OutOfMemoryError, OutOfTimeError, StateError, TrialError
 from search.workers.child import CONTINUE, STOP
 from search.workers.code_hash import code_hash, explain_mismatch
 from search.workers.control import Lateness, RemoteCountdown
@@ -31,10 +31,12 @@ from search.workers.state_rhythm import KEEP_SECONDS
 from search.workers.this_node import this_node, whereabouts
 from search.workers.warm_child import TASKS, WarmChild
 from trainables import EpochRecord, Recipe, Runtime
+from trainables.recipe import in_halves
 
 __all__ = [
     "ANEW",
     "FINAL",
+    "PARTS",
     "PROGRESS",
     "SCORE",
     "STATE",
@@ -53,8 +55,9 @@ best so far, which is what a trial would be worth if it ended here.
 _TRAINING = ("fine_tune", "cross_validate")
 """Tasks of the stages that have epochs; a trial's limits hold for them as well."""
 
-STATE, ANEW = "state", "anew"
-"""More keys: a reference to the trial's state after the epoch; why its kept state was of no use."""
+STATE, ANEW, PARTS = "state", "anew", "parts"
+"""More keys: a reference to the trial's state after the epoch; why the trial began anew here; the
+parts in which it goes through each batch since then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,11 @@ class WorkerSettings:
         share = memory_share(total, node.get("Resources", {}), self.resources, self.workers)
         return replace(self.limits, memory=share)
 
+    def child(self, limits: Limits) -> WarmChild:
+        """A child process for this worker, not started yet; it has the GPUs of one trial."""
+        gpus = self.resources.get("GPU", 0.0)
+        return WarmChild(self.runtime, limits, tasks=self.tasks, gpus=gpus)
+
     def mismatch(self) -> str | None:
         """What is wrong if the code or a version here is not the driver's, else None."""
         node = this_node().get("NodeManagerAddress", "a node")
@@ -116,7 +124,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self._settings = settings
         self._mismatch = settings.mismatch()
         limits = settings.limits_here()
-        self._child = WarmChild(settings.runtime, limits, tasks=settings.tasks)
+        self._child = settings.child(limits)
         self._source = _at_home(settings.source)
         self._images = NodeImages(settings.depot, self._child, limits, self._say_alive)
         self._errands = Errands(settings.depot, self._say_alive)
@@ -131,12 +139,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         if (countdown := self._settings.countdown) is not None:
             name, every = self._assignment["trial_id"], self._settings.limits.ask_every
             self._is_late = Lateness(countdown, name, seldom=every)
+        self._recipe = Recipe.from_dict(self._assignment["recipe"])
         self._state: Any = None
-        self._anew: str | None = None
+        self._state_refused = False
+        self._news: dict[str, Any] = {}
         return True
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch, or hands over the trial's result after its last one."""
+        result = self._step()
+        news, self._news = self._news, {}
+        return {**result, **news}
+
+    def _step(self) -> dict[str, Any]:
         if self._mismatch is not None:
             return {"done": True, FINAL: {"mismatch": self._mismatch}}
         try:
@@ -147,7 +162,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             self._last_epoch = content
             return self._epoch(content)
         if kind == "failed":
-            if content["kind"] == "OutOfMemoryError":
+            if content["kind"] == OutOfMemoryError.__name__:
                 self._child.close()  # what the next trial needs may never come back to it
             return {"done": True, FINAL: {"failure": content}}
         # What is large goes by reference: the driver fetches the weights of the best few only.
@@ -168,15 +183,29 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
             goes_on = self._seconds_left() > self._last_epoch["seconds"] / 2
             self._child.answer(CONTINUE if goes_on else STOP)
         kind, content = self._next_word()
-        if kind == "failed" and content["kind"] == StateError.__name__ and self._anew is None:
-            self._anew = content["message"]
+        while kind == "failed" and self._may_begin_anew(content):
             self._begin(None)
             kind, content = self._next_word()
         return kind, content
 
+    def _may_begin_anew(self, failure: Mapping[str, Any]) -> bool:
+        """Whether a trial that failed begins again here, and how; once for each cause."""
+        if failure["kind"] == StateError.__name__ and not self._state_refused:
+            self._state_refused = True
+            self._news[ANEW] = failure["message"]
+            return True
+        halved = in_halves(self._recipe)
+        if failure["kind"] != OutOfMemoryError.__name__ or halved is None:
+            return False
+        self._child.close()  # TensorFlow gives nothing back within a process
+        self._recipe, self._state = halved, None
+        why = f"whole batches ran out of memory: {failure['message']}"
+        self._news |= {ANEW: why, PARTS: halved.accumulation}
+        return True
+
     def _begin(self, state: bytes | None) -> None:
         payload = {
-            "recipe": Recipe.from_dict(self._assignment["recipe"]),
+            "recipe": self._recipe,
             "source": self._source,
             "state": state,
             "keep_seconds": self._settings.keep_seconds,
@@ -206,14 +235,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         return math.inf if countdown is None else countdown.seconds_left()
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
-        by_loss = self._assignment["recipe"].get("keep_by") == "val_loss"
+        by_loss = self._recipe.keep_by == "val_loss"
         score = -record["val_loss"] if by_loss else record["val_accuracy"]
         result = {SCORE: score, PROGRESS: record["epoch"], "epoch": dict(record)}
         if self._state is not None:
             # By reference, as weights go: the driver fetches it if it has the time to write it.
             result[STATE], self._state = [self._state], None
-        if self._anew:
-            result[ANEW], self._anew = self._anew, ""
         return result
 
 
@@ -247,7 +274,7 @@ class StageWorker:
         """Keeps the settings; the child process starts with the first task."""
         self._mismatch = settings.mismatch()
         self._limits = settings.limits_here()
-        self._child = WarmChild(settings.runtime, self._limits, tasks=settings.tasks)
+        self._child = settings.child(self._limits)
         self._images = NodeImages(settings.depot, self._child, self._limits)
         self._errands = Errands(settings.depot)
 
@@ -285,6 +312,8 @@ class StageWorker:
             kind, content = self._child.next_message(is_over if task == "fine_tune" else None)
             if kind == "done" and task == "prepare":
                 return kind, [{**whereabouts(), **built} for built in content or ()]
+            if kind == "failed" and content["kind"] == OutOfMemoryError.__name__:
+                self._child.close()  # TensorFlow gives nothing back within a process
             if kind != "epoch":
                 return kind, content
             late = deadline is not None and time.monotonic() + content["seconds"] / 2 > deadline

@@ -131,7 +131,7 @@ def test_a_file_from_before_a_column_was_added_has_nothing_there(
     path = tmp_path / "leaderboard.parquet"
     write_leaderboard(rows, path)
     added = ["missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "stop_detail"]
-    added += ["preprocessing", "weights_hash", "probe", "multiply_adds"]
+    added += ["preprocessing", "weights_hash", "probe", "multiply_adds", "accumulation"]
     pq.write_table(pq.read_table(path).drop_columns(added), path)
     assert read_leaderboard(path) == [replace(row, **dict.fromkeys(added)) for row in rows]
 

@@ -64,6 +64,7 @@ RECORDS = st.builds(
     cost=st.none() | _FINITE,
     lost_workers=st.none() | _COUNT,
     lost_seconds=st.none() | _FINITE,
+    accumulation=st.none() | _COUNT,
 )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -16,10 +17,12 @@ from trainables.alive import beat
 from trainables.results import EpochRecord, FitResult
 
 _held: list[bytearray] = []
+_taken: dict[str, float] = {}
 
 
-def start(runtime) -> None:
+def start(runtime, gpus: float) -> None:
     """Nothing is set up; a runtime of 99 threads cannot be."""
+    _taken["gpus"] = gpus
     if runtime.threads == 99:
         raise RuntimeError("99 threads cannot be")
 
@@ -27,8 +30,11 @@ def start(runtime) -> None:
 def fit(*, recipe, source: Path, report, epochs: int = 3, **_: object) -> FitResult:
     """Waits at its second epoch for a file named as its seed, unless `free` is there."""
     note(source, str(recipe.seed))
+    (source / f"{recipe.seed}.gpus").write_text(json.dumps(_seen(source)))
     if (source / "crash").exists():
         raise ValueError(f"layer {recipe.seed} does not fit")
+    if (source / f"full-{recipe.accumulation}").exists():
+        raise MemoryError(f"no room for {recipe.seed}")
     for number in range(1, epochs + 1):
         if number == 2:
             wait_for(source, f"go-{recipe.seed}")
@@ -100,6 +106,11 @@ def _pid(source) -> int:
     return os.getpid()
 
 
+def _seen(source) -> tuple[str | None, float]:
+    """The GPUs that are named to this process, and what it was told to take of them."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES"), _taken["gpus"]
+
+
 def _hold(source, *, mib: int) -> int:
     """Holds memory for as long as the process lives."""
     for _ in range(mib):
@@ -148,6 +159,7 @@ def _no_memory(source) -> None:
 
 _DEEDS = {
     "pid": _pid,
+    "seen": _seen,
     "hold": _hold,
     "hold and wait": _hold_and_wait,
     "map": _map,

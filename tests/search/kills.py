@@ -66,20 +66,20 @@ class Trials:
         )
         self._limits = limits or Limits()
 
-    def search(self, *, workers: int, **settings: Any) -> None:
+    def search(self, *, workers: int, resources: dict[str, float] = CPU, **settings: Any) -> None:
         run_trials(
             self.book,
             WorkerSettings(
                 source=self.folder,
                 runtime=Runtime(threads=1),
                 limits=self._limits,
-                resources=CPU,
+                resources=resources,
                 workers=workers,
                 tasks="child_tasks",
                 **settings,
             ),
             workers=workers,
-            resources=CPU,
+            resources=resources,
             rungs=None,
             request=StopRequest(self.run.path),
         )

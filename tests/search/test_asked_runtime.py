@@ -34,7 +34,7 @@ class Worker:
 
     def run(self, task, payload):
         Worker.tasks.append(task)
-        return MEASURED if task == "measure" else []
+        return [] if task == "prepare" else dict.fromkeys(payload["image_sizes"], MEASURED)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def chosen(tmp_path, monkeypatch):
         of = plan(EXPERIMENT.format(resources=resources))
         with RunDirectory.create(tmp_path / "run", {"name": "x"}) as run:
             runtime = choose_runtime(run, of, None, {"CPU": 2.0, "GPU": 0.0}, SpyDisplay())
-            assert run.info["runtime"] == vars(runtime)
+            assert run.info["runtime"] == runtime.record()
         return runtime, Worker.tasks
 
     return choose

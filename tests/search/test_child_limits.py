@@ -78,7 +78,8 @@ def test_an_epoch_that_takes_too_long_ends_its_trial_though_it_is_alive(child):
 def test_the_limit_is_one_of_each_epoch_and_not_of_all(child, tmp_path):
     ours = child(epoch=5.0)
     (tmp_path / "free").touch()
-    ours.begin("fit", {"recipe": SimpleNamespace(seed=1), "source": tmp_path, "epochs": 6})
+    recipe = SimpleNamespace(seed=1, accumulation=1)
+    ours.begin("fit", {"recipe": recipe, "source": tmp_path, "epochs": 6})
     kinds = []
     began = time.monotonic()
     while not kinds or kinds[-1] == "epoch":
@@ -187,3 +188,14 @@ def test_a_pulse_is_sent_now_and_then_however_often_the_heart_beats(monkeypatch)
         alive.watch(None)
     assert [message for _, message in sent] == [(ALIVE, None)] * 5
     alive.beat()
+
+
+@pytest.mark.parametrize(("gpus", "named"), [(0.0, ""), (0.5, "1"), (1.0, "1")])
+def test_a_child_sees_the_gpus_of_its_worker_or_none(monkeypatch, gpus, named):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    ours = WarmChild(Runtime(threads=1), tasks="child_tasks", gpus=gpus)
+    try:
+        assert do(ours, "seen") == ("done", (named, gpus))
+    finally:
+        ours.close()

@@ -7,8 +7,9 @@ import pytest
 
 from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Resources
+from search.experiment_file import parse_experiment
 from search.workers import cluster
-from search.workers.cluster import Capacity, connected, plan_workers
+from search.workers.cluster import Capacity, connected, for_fine_tuning, plan_workers
 from search.workers.nodes import Node
 
 
@@ -23,6 +24,7 @@ from search.workers.nodes import Node
         ({"gpus_per_trial": 0.25}, (32, 2), 8, {"CPU": 1.0, "GPU": 0.25}),
         ({"gpus_per_trial": 0}, (4, 1), 4, {"CPU": 1.0, "GPU": 0.0}),
         ({"gpus_per_trial": 1 / 3}, (16, 1), 3, {"CPU": 1.0, "GPU": 1 / 3}),
+        ({"gpus_per_trial": 2}, (16, 4), 4, {"CPU": 1.0, "GPU": 1.0}),
     ],
 )
 def test_workers_fill_what_is_scarce(resources, capacity, workers, each):
@@ -36,6 +38,34 @@ def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
         NeurosweepError, match="1 CPUs and 2 GPUs on one node, the cluster has 8 and 1"
     ):
         plan_workers(Resources(gpus_per_trial=2), Capacity(cpus=8, gpus=1))
+
+
+EACH = {"CPU": 2.0, "GPU": 1.0}
+BACKBONES = "families: {transfer: {}}\nresources: {gpus_per_trial: 2}"
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "gpus"),
+    [
+        (BACKBONES, (1, 2), 2.0),
+        (BACKBONES, (1, 1), None),
+        (BACKBONES, (), None),
+        (BACKBONES.replace("2}", "0.5}"), (1, 2), None),
+        (BACKBONES.replace("2}", "auto}"), (1, 2), None),
+        (BACKBONES.replace("transfer", "mini_vgg"), (1, 2), None),
+        (BACKBONES + "\nfinal: {fine_tune: false}", (1, 2), None),
+    ],
+)
+def test_fine_tuning_has_the_gpus_that_it_can_use_if_a_node_has_them(
+    monkeypatch, text, nodes, gpus
+):
+    import ray
+
+    alive = [{"Alive": True, "Resources": {"CPU": 4.0, "GPU": float(each)}} for each in nodes]
+    gone = {"Alive": False, "Resources": {"GPU": 8.0}}
+    monkeypatch.setattr(ray, "nodes", lambda: [gone, *alive])
+    own = for_fine_tuning(parse_experiment(text, source="given"), EACH)
+    assert own == (None if gpus is None else {"CPU": 2.0, "GPU": gpus})
 
 
 def test_a_sigterm_while_ray_starts_is_an_interrupt(tmp_path, monkeypatch):

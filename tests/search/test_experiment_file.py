@@ -77,6 +77,8 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("families: {transfer: [MobileNetV2]}", "`families.transfer` is a mapping such as"),
         ("families: {plain_cnn: 5}", "`families.plain_cnn` is a mapping such as"),
         ("families: {transfer: {copies: 33}}", "copies"),
+        ("resources: {gpus_per_trial: 1.5}", "or a whole number of them; received 1.5; say 1 or 2"),
+        ("resources: {xla: true, deterministic: true}", "cannot both be true"),
         ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
         ("data: {leaks: maybe}", r"data\.leaks: .*'keep' or 'drop'; received 'maybe'"),
         ("data: {folds: 1}", r"data\.folds: .*greater than or equal to 2; received 1"),

@@ -48,3 +48,19 @@ def test_a_dry_run_refuses_one_too():
 )
 def test_a_dry_run_tells_how_much_is_fine_tuned(final, told):
     assert told in dry_run.describe(plan(f"{TRANSFER}final: {final}").experiment)
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        ("{}", "each trial   1 CPU, one GPU where the cluster has any; measured per family: "),
+        ("{gpus_per_trial: 0}", "1 CPU, no GPU; "),
+        ("{gpus_per_trial: 0.5}", "1 CPU, 0.5 of a GPU, its memory fenced to that share; "),
+        ("{gpus_per_trial: 1, cpus_per_trial: 2}", "2 CPU, one GPU; "),
+        ("{gpus_per_trial: 2, xla: false}", "one GPU; fine-tuning of backbones 2 of one node; "),
+        ("{xla: false, precision: float32, fused_batch_norm: false}", "has any\n"),
+    ],
+)
+def test_a_dry_run_says_what_a_trial_gets(resources, told):
+    text = f"families: {{mini_vgg: {{}}}}\nresources: {resources}"
+    assert told in dry_run.describe(plan(text).experiment)

@@ -370,3 +370,19 @@ def test_a_stages_worker_with_other_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("search.stages.context.WorkerSettings", Other)
     with stage_workers() as worker, pytest.raises(CodeMismatchError, match="0123456789abcdef"):
         worker.run("run", {"action": "pid"})
+
+
+@pytest.mark.parametrize(("full", "status"), [((1,), Status.COMPLETED), ((1, 2), Status.FAILED)])
+def test_a_trial_out_of_memory_is_tried_once_more_in_a_fresh_process(tmp_path, full, status):
+    trials = Trials(tmp_path, 2)
+    for parts in full:
+        (tmp_path / f"full-{parts}").touch()
+    trials.let_all_go()
+    trials.search(workers=1)
+    assert {(record.status, record.accumulation) for record in trials.records()} == {(status, 2)}
+    for number in (0, 1):
+        children = [child for child, _ in trials.begun(number)]
+        assert len(set(children)) == len(children) == 2
+    notes = [text for kind, text in trials.display.told if kind == "note"]
+    assert [note.partition(" ")[0] for note in notes] == ["t0000", "t0001"]
+    assert all("starts anew: whole batches ran out of memory: MemoryError" in n for n in notes)

@@ -6,7 +6,7 @@ import pytest
 
 from trainables import measured_precision, remembered
 
-ASKED = {"image_size": 16, "channels": 1, "threads": 1}
+ASKED = {"family": "mini_vgg", "image_size": 16, "channels": 1, "with_xla": False}
 
 
 @pytest.fixture
@@ -37,7 +37,14 @@ def test_the_second_run_takes_the_first_ones_choice(tmp_path, measurements):
 
 @pytest.mark.parametrize(
     "change",
-    [{"image_size": 32}, {"channels": 3}, {"processor": "another"}, {"instructions": "none"}],
+    [
+        {"family": "plain_cnn"},
+        {"image_size": 32},
+        {"channels": 3},
+        {"with_xla": True},
+        {"processor": "another"},
+        {"instructions": "none"},
+    ],
 )
 def test_other_circumstances_are_measured_anew(tmp_path, measurements, monkeypatch, change):
     measured_precision(cache=tmp_path, **ASKED)

@@ -6,7 +6,7 @@ import pytest
 import trainables
 from neurosweep.errors import NeurosweepError
 from trainables import Runtime, start
-from trainables.runtime import current_runtime, numerics
+from trainables.runtime import current_runtime, numerics, recorded_runtime
 
 
 def test_starting_again_with_the_same_runtime_is_fine():
@@ -41,6 +41,11 @@ def test_starting_after_an_operation_is_refused(monkeypatch):
     [
         ({"threads": 0}, "at least 1 thread; received 0"),
         ({"threads": 1, "precision": "float16"}, "received 'float16'"),
+        (
+            {"threads": 1, "families": {"mini_vgg": {"precision": "float8"}}},
+            "received 'float8'",
+        ),
+        ({"threads": 1, "xla": True}, "where operations are deterministic; received both"),
     ],
 )
 def test_values_out_of_bounds_are_refused(options, message):
@@ -91,3 +96,38 @@ def test_every_public_name_is_there_and_is_no_module(name):
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="has no attribute 'train_all'"):
         _ = trainables.train_all
+
+
+def test_the_share_of_a_gpu_is_set_before_the_first_operation_and_is_no_part_of_the_runtime(
+    monkeypatch,
+):
+    shares = []
+    monkeypatch.setattr("trainables.runtime._started", None)
+    monkeypatch.setattr("trainables.runtime.share_gpus", shares.append)
+    for setting in ("intra", "inter"):
+        name = f"tensorflow.config.threading.set_{setting}_op_parallelism_threads"
+        monkeypatch.setattr(name, lambda _: None)
+    start(Runtime(threads=1), gpus=0.5)
+    assert shares == [0.5]
+    assert current_runtime() == Runtime(threads=1)
+
+
+def test_a_family_has_its_own_way_to_compute_or_that_of_all():
+    own = {"precision": "mixed_bfloat16", "fused_batch_norm": True, "xla": True}
+    runtime = Runtime(threads=2, deterministic=False, families={"mini_vgg": own})
+    assert runtime.of("mini_vgg") == Runtime(threads=2, deterministic=False, **own)
+    assert runtime.of("plain_cnn") == Runtime(threads=2, deterministic=False)
+    assert Runtime(**runtime.record()) == runtime
+    for family in ("mini_vgg", "plain_cnn"):
+        recorded = recorded_runtime(runtime.record(), family)
+        assert recorded == runtime.of(family).record()
+        assert Runtime(**recorded).of(family) == runtime.of(family)
+
+
+def test_a_runtime_without_choices_reads_as_it_always_did():
+    assert set(Runtime(threads=1).record()) == {
+        "threads",
+        "precision",
+        "deterministic",
+        "fused_batch_norm",
+    }
