@@ -15,6 +15,18 @@ settings.register_profile("neurosweep", deadline=None)
 settings.load_profile("neurosweep")
 
 
+_TOGETHER = ("cluster", "end_to_end")
+"""Folders whose tests share what takes minutes to make: they run one after the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps together what shares fixtures where tests run side by side: a folder, or a file."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder in _TOGETHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3]:
     with s3_server_at("127.0.0.1") as server:

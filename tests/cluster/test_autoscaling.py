@@ -14,6 +14,7 @@ from reports import Status
 from search.experiment import Resources
 from search.workers import cluster
 from search.workers.cluster import connected, plan_workers
+from search.workers.growth import read_growth
 from search.workers.nodes import live_nodes
 
 pytestmark = pytest.mark.timeout(280)
@@ -68,7 +69,7 @@ def test_all_wanted_workers_are_asked_for_at_once_and_idle_nodes_go(tmp_path, mo
         assert (workers, each) == (WANTED, {"CPU": 1.0, "GPU": 0.0})
         (head,) = live_nodes()
         elsewhere = replace(head, is_here=False)  # as a driver on another machine sees it
-        assert cluster._growth(elsewhere) == capacity.growth
+        assert read_growth(cluster._autoscaler_file(elsewhere)) == capacity.growth
 
         trials = Trials(tmp_path / "trials", WANTED + 1)
         left = {}

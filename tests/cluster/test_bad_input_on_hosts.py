@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import HEAD, SECOND
+from on_hosts import HEAD, SECOND
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import HEAD
+from on_hosts import HEAD
 
 pytestmark = pytest.mark.timeout(900)
 

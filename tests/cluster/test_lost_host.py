@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from conftest import SECOND
+from on_hosts import SECOND
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import HEAD, WORKERS
+from on_hosts import HEAD, WORKERS
 
 pytestmark = pytest.mark.timeout(900)
 
