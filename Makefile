@@ -29,8 +29,8 @@ demo: $(VENV)/installed ## phantom data, a real search on it, the leaderboard
 test: $(VENV)/installed-test ## every check: lint, format, types, tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./check
 
-test-long: $(VENV)/installed-test ## tests that take many minutes: kills, reruns
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m long
+test-long: $(VENV)/installed-test ## tests that take many minutes: kills, reruns, several hosts
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m 'long or hosts'
 
 freeze: $(VENV)/installed-test ## write constraints.txt from what .venv has
 	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | LC_ALL=C sort -f > constraints.txt

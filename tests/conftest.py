@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.name
         group = folder if folder in _TOGETHER else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+        if folder == "cluster":
+            item.add_marker(pytest.mark.hosts)
 
 
 @pytest.fixture(scope="session")
