@@ -55,7 +55,8 @@ def _who(status: RunStatus) -> str:
 
 
 def _what_next(status: RunStatus) -> list[str]:
-    again = f"`neurosweep search --resume --output {status.place or status.path}` goes on"
+    command = status.again or f"neurosweep search --resume --output {status.place or status.path}"
+    again = f"`{command}` goes on"
     if status.stop_asked:
         return ["a stop was asked for: no trial begins any more, those that run end after an epoch"]
     if status.state == GONE:

@@ -47,6 +47,7 @@ class RunStatus:
         left_running: Trials that ran when the driver ended.
         place: Where it is, as the user named it: the URI of a run on a store; empty for `path`.
         as_of: ISO 8601 time at which what is told was put on a store; empty for a folder.
+        again: The command that goes on with it, where that is not `neurosweep search --resume`.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class RunStatus:
     left_running: tuple[RunningTrial, ...]
     place: str = ""
     as_of: str = ""
+    again: str = ""
 
     @property
     def running(self) -> bool:

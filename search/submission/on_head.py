@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ def status(output: str = "", width: int = 100) -> dict[str, Any]:
     told = _told(server, _newest(server, output))
     if not told["has_run"]:
         return told
-    found = read_status(Path(told["run"]))
+    again = f"neurosweep submit CLUSTER.yaml --resume --output {told['output']}"
+    found = replace(read_status(Path(told["run"])), again=again)
     console = Console(width=width, force_terminal=False)
     with console.capture() as drawn:
         console.print(draw_status(found, width=width))

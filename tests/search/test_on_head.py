@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError
+from search.runs.run_directory import RunDirectory
 from search.submission import on_head
 from search.submission.job import Job
 
@@ -187,11 +188,24 @@ def test_a_job_server_that_does_not_answer_is_told(monkeypatch):
         on_head.latest()
 
 
-def test_a_running_search_is_drawn_and_stopped(server, tmp_path, monkeypatch):
-    run = tmp_path / "run"
-    server.add("neurosweep-1", {"output": str(run)})
+def test_a_search_that_has_no_run_yet_is_told_as_a_job(server, tmp_path):
+    server.add("neurosweep-1", {"output": str(tmp_path / "run")})
     told = on_head.status()
     assert "text" not in told
     assert not told["has_run"]
     with pytest.raises(RunDirectoryError):
+        on_head.stop()
+
+
+def test_how_a_run_stands_is_drawn_and_says_how_to_go_on_from_a_laptop(server, tmp_path):
+    info = {"name": "brain", "began": "2026-11-25T10:00:00Z"}
+    server.add("neurosweep-1", {"output": str(tmp_path / "run")})
+    with RunDirectory.create(tmp_path / "run", info) as run:
+        run.update(state="running")
+        assert on_head.status(width=200)["status"]["state"] == "running"
+        assert on_head.stop()["text"].startswith(f"asked {tmp_path}/run to stop")
+    told = on_head.status(width=200)
+    assert told["status"]["state"] == "driver gone"
+    assert f"neurosweep submit CLUSTER.yaml --resume --output {tmp_path}/run" in told["text"]
+    with pytest.raises(RunDirectoryError, match="a search is stopped while it runs"):
         on_head.stop()
