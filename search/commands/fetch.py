@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.commands.run_or_cluster import ClusterFile, add_choice, refuse_choice, run_or_cluster
 from search.runs.output import RunUri, parse_output
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(options.run, ClusterFile):
         _fetch_from_head(options)
     else:
+        refuse_choice(options)
         fetch_run(_origin(options.run), options.folder, _say)
     print(options.folder)
     return 0

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from neurosweep.errors import UserError
 from search.files.uris import is_uri
 
-__all__ = ["ClusterFile", "add_choice", "run_or_cluster"]
+__all__ = ["ClusterFile", "add_choice", "refuse_choice", "run_or_cluster"]
 
 _Run = TypeVar("_Run")
 
@@ -48,3 +49,16 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="of a cluster's searches, the one submitted with this output; else the newest",
     )
+
+
+def refuse_choice(options: argparse.Namespace) -> None:
+    """Refuses that option for a run, which is one alone.
+
+    Raises:
+        UserError: It was given.
+    """
+    if options.output is not None:
+        raise UserError(
+            "--output tells the searches on a cluster apart, named by its CLUSTER.yaml; received "
+            f"a run, {options.run}, and --output {options.output}: leave --output out"
+        )

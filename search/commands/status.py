@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import UserError
-from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.commands.run_or_cluster import ClusterFile, add_choice, refuse_choice, run_or_cluster
 from search.runs.output import RUN_HELP, RunUri, parse_output
 from search.submission.last_words import last_words
 
@@ -52,8 +52,11 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     console = Console()
+    if options.watch is not None:
+        _refuse_unwatchable(options, console)
     if isinstance(options.run, ClusterFile):
         return _of_cluster(options, console)
+    refuse_choice(options)
     if options.watch is not None:
         return _watch(options, console)
     status = _read(options.run)
@@ -96,13 +99,16 @@ def _as_text(told: dict[str, Any]) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _watch(options: argparse.Namespace, console: Console) -> int:
+def _refuse_unwatchable(options: argparse.Namespace, console: Console) -> None:
     if options.format == "json" or not console.is_terminal:
         raise UserError(
             "--watch redraws a table in a terminal; received "
             f"{'--format json' if options.format == 'json' else 'a file or pipe to write to'}: "
             "leave out --watch, and call `neurosweep status` again when you want to know"
         )
+
+
+def _watch(options: argparse.Namespace, console: Console) -> int:
     from rich.live import Live
 
     with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurosweep.errors import NeurosweepError, RunDirectoryError, UserError
-from search.commands.run_or_cluster import ClusterFile, add_choice, run_or_cluster
+from search.commands.run_or_cluster import ClusterFile, add_choice, refuse_choice, run_or_cluster
 from search.runs.output import local_run
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Asks the driver to stop, says what will happen, and waits for it if told to."""
     if isinstance(options.run, ClusterFile):
         return _stop_there(options)
+    refuse_choice(options)
     limit = None if options.wait is None else _limit(options.wait)
     print(ask_to_stop(options.run), flush=True)
     if limit is None:

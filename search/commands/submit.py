@@ -80,6 +80,11 @@ def _job(options: argparse.Namespace, head: Head) -> tuple[Job, list[str]]:
 
 
 def _refuse_another(options: argparse.Namespace) -> None:
+    if any(one.strip().startswith("data.path") for one in options.overrides):
+        raise ExperimentError(
+            "with --resume the images of a cluster's run are named by --data, which sends them if "
+            "need be; received --set data.path"
+        )
     if options.experiment is not None:
         raise ExperimentError(
             "--resume goes on with the experiment that the run began with; leave out "

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ from search.submission.on_head import ANSWER
 
 __all__ = ["Head"]
 
-_RAY = (sys.executable, "-m", "ray.scripts.scripts")
+_RAY = (sys.executable, "-P", "-m", "ray.scripts.scripts")
+"""-P: the folder that a user is in may have packages of the names of Ray's and ours."""
 
 _ANSWER_LIMIT = 240.0  # seconds; SSH itself gives up after two minutes
 _COPY_LIMIT = 3600.0
+
+_TRACEBACK = "Traceback (most recent call last)"  # of our own there: it is to be read as it is
 
 _KNOWN = (
     (
@@ -118,7 +122,13 @@ class Head:
         self._copy("rsync-down", f"{source}/", f"{target}/")
 
     def _copy(self, how: str, source: str, target: str) -> None:
-        done = self._ray(how, str(self.file), source, target, seconds=_COPY_LIMIT)
+        # What the cluster file keeps from being copied is meant for the code, not for images.
+        content = yaml.safe_load(self.file.read_text("utf-8"))
+        plain = {key: content[key] for key in content if not key.startswith("rsync_")}
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            yaml.safe_dump(plain, file)
+            file.flush()
+            done = self._ray(how, file.name, source, target, seconds=_COPY_LIMIT)
         if done.returncode:
             raise self._failure(done, f"give or take {source}")
 
@@ -142,7 +152,7 @@ class Head:
 
     def _failure(self, done: subprocess.CompletedProcess[str], what: str) -> ClusterError:
         said = f"{done.stdout}\n{done.stderr}"
-        for pattern, advice in _KNOWN:
+        for pattern, advice in () if _TRACEBACK in said else _KNOWN:
             if re.search(pattern, said):
                 advised = advice.format(file=self.file)
                 return ClusterError(f"the head of the cluster did not {what}: {advised}")
@@ -177,5 +187,4 @@ def _check_file(file: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_UP_enable_autoscaler_v2": "0"}
-    return {**os.environ, **quiet}
+    return {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}

@@ -12,6 +12,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +22,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
+import scans
 from neurosweep.errors import NeurosweepError, RunDirectoryError
+from scans.caches.decoded import CACHE_VARIABLE
 from search.following.holding import is_held
 from search.runs.output import RunUri, parse_output
 from search.submission.job import EXPERIMENT_FILE, JOB_PREFIX, Job
@@ -44,6 +50,8 @@ def main() -> int:
         answer = QUESTIONS[question](**told)
     except NeurosweepError as error:
         answer = {"error": str(error), "exit_code": error.exit_code}
+    except (RuntimeError, OSError) as error:  # what the job server's client raises, and full disks
+        answer = {"error": f"the cluster's head could not do it: {error}", "exit_code": 1}
     print(f"\n{ANSWER}{json.dumps(answer)}", flush=True)
     return 0
 
@@ -59,15 +67,19 @@ def submit(job: dict[str, Any]) -> dict[str, Any]:
     """Starts a driver, unless one is at work on the same run; waits until it is under way."""
     asked = Job.from_dict(job)
     server = _JobServer()
-    output = asked.output or _own_output(asked, server)
-    _refuse_second(server, output)
-    name = f"{JOB_PREFIX}{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}"
+    name = f"{JOB_PREFIX}{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     folder = _jobs_folder() / name
-    folder.mkdir(parents=True)
-    (folder / EXPERIMENT_FILE).write_text(asked.experiment, encoding="utf-8")
-    command = asked.command(output)
-    server.start(name, f"cd '{folder}' && exec {command}", {"output": output, "name": asked.name})
-    return {**_under_way(server, name), "command": command}
+    _jobs_folder().mkdir(exist_ok=True)
+    with FileLock(_jobs_folder() / ".lock"):  # of two at once the second sees the first
+        output = _own_output(asked, server, name) if asked.output == "" else _whole(asked.output)
+        _refuse_second(server, output)
+        folder.mkdir()
+        (folder / EXPERIMENT_FILE).write_text(asked.experiment, encoding="utf-8")
+        # The cache that is looked into here: a mirrored run's folder is in it.
+        cache = shlex.quote(f"{CACHE_VARIABLE}={scans.default_cache()}")
+        command = f"cd '{folder}' && exec env {cache} {asked.command(output)}"
+        server.start(name, command, {"output": output, "name": asked.name})
+    return _under_way(server, name)
 
 
 def latest(output: str = "") -> dict[str, Any]:
@@ -101,7 +113,10 @@ def stop(output: str = "") -> dict[str, Any]:
 
     server = _JobServer()
     told = _told(server, _newest(server, output))
-    return {**told, "text": ask_to_stop(Path(told["run"]))}
+    if told["has_run"] or told["state"] not in _GOING_ON:
+        return {**told, "text": ask_to_stop(Path(told["run"]))}
+    server.stop(told["job"])  # it has come to no run yet: nothing can be lost
+    return {**told, "text": f"ended {told['job']}, which had not begun its run"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +150,9 @@ class _JobServer:
     def start(self, name: str, command: str, told: dict[str, str]) -> None:
         self._client.submit_job(entrypoint=command, submission_id=name, metadata=told)
 
+    def stop(self, name: str) -> None:
+        self._client.stop_job(name)
+
     def ours(self) -> list[_JobInfo]:
         """Our jobs, the newest last."""
         found = [job for job in self._client.list_jobs() if _is_ours(job)]
@@ -166,24 +184,32 @@ def _jobs_folder() -> Path:
     return Path.home() / "neurosweep-jobs"
 
 
-def _own_output(job: Job, server: _JobServer) -> str:
+def _own_output(job: Job, server: _JobServer, name: str) -> str:
     """A new folder for a new run, or the run that the newest job had."""
     if job.resume:
         return _newest(server, "").output
-    runs = Path.home() / "neurosweep-runs"
-    return str(runs / f"{job.name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
+    return str(Path.home() / "neurosweep-runs" / f"{job.name}-{name.removeprefix(JOB_PREFIX)}")
+
+
+def _whole(output: str) -> str:
+    """An output as jobs are told apart by it: a URI, or an absolute folder of this machine."""
+    place = parse_output(output)
+    return str(place) if isinstance(place, RunUri) else str(Path.home() / place.expanduser())
 
 
 def _refuse_second(server: _JobServer, output: str) -> None:
-    for job in server.ours():
-        if job.output == output and job.state in _GOING_ON:
-            raise RunDirectoryError(
-                f"one driver at a time works on a run; {output} is held by the job {job.name}: "
-                "name another --output, or end that search with `neurosweep stop CLUSTER.yaml`"
-            )
+    jobs = [job.name for job in server.ours() if job.output == output and job.state in _GOING_ON]
+    if not jobs and not is_held(_run_of(output)):
+        return
+    holder = f"the job {jobs[0]}" if jobs else "a driver that no job of ours is"
+    raise RunDirectoryError(
+        f"one driver at a time works on a run; {output} is held by {holder}: name another --output, "
+        "or end that search with `neurosweep stop CLUSTER.yaml`"
+    )
 
 
 def _newest(server: _JobServer, output: str) -> _JobInfo:
+    output = output and _whole(output)
     jobs = [job for job in server.ours() if output in ("", job.output)]
     if not jobs:
         what = f" to {output}" if output else ""
@@ -210,19 +236,25 @@ def _is_at_work(told: dict[str, Any]) -> bool:
 
 
 def _told(server: _JobServer, job: _JobInfo) -> dict[str, Any]:
-    place = parse_output(job.output)
-    run = place.folder if isinstance(place, RunUri) else place
-    failed = job.state not in (*_GOING_ON, "SUCCEEDED")
+    run = _run_of(job.output)
+    failed, has_run = job.state not in (*_GOING_ON, "SUCCEEDED"), (run / "run.yaml").is_file()
     return {
         "job": job.name,
         "state": job.state,
         "output": job.output,
         "run": str(run),
-        "has_run": (run / "run.yaml").is_file(),
+        "has_run": has_run,
         "exit_code": job.exit_code,
         "message": job.message if failed else "",
-        "last_lines": server.last_lines(job.name) if failed else "",
+        # Images that are brought take long, and are told before there is a run.
+        "last_lines": server.last_lines(job.name) if failed or not has_run else "",
     }
+
+
+def _run_of(output: str) -> Path:
+    """The folder of a run on this machine."""
+    place = parse_output(output)
+    return place.folder if isinstance(place, RunUri) else place
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ lack images fetch them from the head. What only this machine has is sent if it i
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,10 +93,19 @@ def _size(path: Path) -> int:
 
 
 def _send(path: Path, head: Head, store: str) -> str:
-    """Sends it; the same folder goes to the same place, so that only what changed is sent again."""
-    origin = hashlib.sha256(f"{socket.gethostname()}:{path}".encode()).hexdigest()[:12]
-    target = f"{store}/{path.name}-{origin}"
-    if path.is_file():
-        target += path.suffix
+    """Sends it to a place of its own: what was taken away here must not be left there."""
+    # No name of a user's in a shell that somebody else writes.
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem if path.is_file() else path.name)
+    suffix = path.suffix if path.is_file() else ""
+    target = f"{store}/{name}-{_digest(path)}{re.sub(r'[^A-Za-z0-9.]', '', suffix)}"
     head.send(path, target)
     return target
+
+
+def _digest(path: Path) -> str:
+    """Names, sizes and times of all files: the same again is found there, and not sent twice."""
+    digest = hashlib.sha256(f"{socket.gethostname()}:{path}".encode())
+    for file in sorted([path] if path.is_file() else path.rglob("*")):
+        told = file.stat()
+        digest.update(f"\0{file.relative_to(path)}\0{told.st_size}\0{told.st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]

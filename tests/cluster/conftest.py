@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,11 +105,18 @@ def cluster(network, laptop, cluster_file) -> Iterator[Cluster]:
     began = time.monotonic()
     up = laptop.run("ray", "up", "-y", cluster_file, seconds=290, folder=ROOT)
     assert up.returncode == 0, f"{up.stdout[-4000:]}\n{up.stderr[-4000:]}"
-    seconds = time.monotonic() - began
-    made = Cluster(cluster_file, network, laptop, seconds, began)
+    is_up = time.monotonic()
+    made = Cluster(cluster_file, network, laptop, seconds=is_up - began, joined=0.0)
+    _wait(lambda: made.alive() == 1 + len(WORKERS), "the workers did not join")
+    yield replace(made, joined=time.monotonic() - is_up)
+    down = laptop.run("ray", "down", "-y", cluster_file)
+    assert down.returncode == 0, f"{down.stdout[-4000:]}\n{down.stderr[-4000:]}"
+    for number in (HEAD, *WORKERS):
+        _wait(lambda number=number: not made.runs_ray(number), f"Ray still runs on host {number}")
+
+
+def _wait(until, what: str) -> None:
     end = time.monotonic() + JOINED_WITHIN
-    while made.alive() < 1 + len(WORKERS):
-        assert time.monotonic() < end, "the workers did not join"
+    while not until():
+        assert time.monotonic() < end, what
         time.sleep(1)
-    yield made
-    laptop.run("ray", "down", "-y", cluster_file)

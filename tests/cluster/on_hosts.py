@@ -73,8 +73,8 @@ class Cluster:
     file: Path
     hosts: Hosts
     laptop: Laptop
-    seconds: float
-    began: float
+    seconds: float  # of `ray up`
+    joined: float  # from then on, until all workers were there
 
     def submit(self, *words: object) -> str:
         """Submits, and returns the run as the user is told it."""
@@ -107,6 +107,10 @@ class Cluster:
         told = self.wait_for_end(run, seconds)
         assert told["state"] == "SUCCEEDED", told
         return told
+
+    def runs_ray(self, number: int) -> bool:
+        """Whether a raylet is left on a host."""
+        return "raylet" in self.hosts.ssh(number, "cat /proc/[0-9]*/comm").stdout.split()
 
     def alive(self) -> int:
         """Nodes that are in the cluster."""

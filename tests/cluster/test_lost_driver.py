@@ -1,6 +1,7 @@
 """The driver on the head is killed: the same search is finished by `submit --resume`."""
 
 import json
+import shlex
 
 import pytest
 from on_hosts import HEAD
@@ -9,13 +10,25 @@ pytestmark = pytest.mark.timeout(900)
 
 TRIALS = 8
 
+KILL = """
+import psutil
+words = ["search", "search", "experiment.yaml"]
+(driver,) = [
+    one
+    for one in psutil.process_iter(["cmdline"])
+    if [word for word in one.info["cmdline"] or [] if word in words][:3] == words
+    and "python" in one.info["cmdline"][0]
+]
+driver.kill()
+"""
+
 
 def test_a_killed_driver_is_followed_by_another(cluster, store):
     run = f"s3://{store.bucket()}/runs/killed"
     cluster.submit("experiment.yaml", "--data", "images", "--output", run, "--trials", TRIALS)
     cluster.wait(run, lambda told: told.get("status", {}).get("ended", 0) >= 3)
-    found = "pkill -9 -f 'python -P -m search search experiment.yaml'"
-    assert cluster.hosts.ssh(HEAD, found).returncode == 0
+    killed = cluster.hosts.ssh(HEAD, f"~/neurosweep-env/bin/python -c {shlex.quote(KILL)}")
+    assert killed.returncode == 0, killed.stderr
     killed = cluster.wait_for_end(run)
     assert killed["state"] == "FAILED"
     assert killed["status"]["state"] == "driver gone"

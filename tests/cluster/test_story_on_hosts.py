@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from on_hosts import HEAD, WORKERS
+from on_hosts import WORKERS
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -18,20 +18,23 @@ TRIALS = 12
 
 
 @pytest.fixture(scope="module")
-def story(cluster, store, record_testsuite_property):
+def story(cluster, store):
     """A search whose images and whose run are on the store, from `submit` to its end."""
     bucket = store.bucket()
     images = f"s3://{bucket}/brain-mri"
     put = "import sys; from pyarrow import fs; fs.copy_files(*sys.argv[1:])"
     done = cluster.laptop.run(sys.executable, "-c", put, "images", images)
     assert done.returncode == 0, done.stderr
+    began = time.monotonic()
     run = cluster.submit(
         "experiment.yaml", "--data", images, "--output", f"s3://{bucket}/runs/first"
     )
     assert run == f"s3://{bucket}/runs/first"
     cluster.wait(run, lambda told: told.get("status", {}).get("running"))
-    record_testsuite_property("seconds of ray up", round(cluster.seconds, 1))
-    record_testsuite_property("seconds to first trial", round(time.monotonic() - cluster.began, 1))
+    first = time.monotonic() - began
+    print(
+        f"ray up {cluster.seconds:.0f} s, workers {cluster.joined:.0f} s, first trial {first:.0f} s"
+    )
     assert cluster.finish(run)["status"]["state"] == "finished"
     return run
 
@@ -70,7 +73,7 @@ def test_every_trial_is_there_once(fetched):
 def test_the_first_row_is_had_again_without_a_cluster(cluster, fetched):
     done = cluster.laptop.run("neurosweep", "rerun", fetched, "--rank", "1", "--output", "again")
     assert done.returncode == 0, done.stderr
-    assert "equal" in done.stdout
+    assert ": equal" in done.stdout
 
 
 def test_both_workers_trained_and_each_decoded_its_images_once(cluster, info):
@@ -84,16 +87,13 @@ def test_both_workers_trained_and_each_decoded_its_images_once(cluster, info):
 
 def test_each_image_went_through_the_backbone_once_in_the_cluster(info):
     (passes,) = info["features"].values()
-    split_rows = info["features"]
-    assert split_rows
-    assert passes["computed"] == 160
+    assert passes == {"computed": 160, "reused": 0}  # training and validation; none for the test
 
 
 def test_the_head_ran_no_trial_and_started_the_driver(cluster, info):
-    nodes = {node["address"]: node for node in info["nodes"]}
-    assert nodes[cluster.hosts.address(HEAD)]["cpus"] == 0
+    addresses = {node["address"] for node in info["nodes"]}
+    assert addresses == {cluster.hosts.address(number) for number in WORKERS}
     assert "--address" in info["command"]
-    assert info["hardware"]["host"] == f"host{HEAD}"
 
 
 def test_status_is_live_in_a_terminal_and_ends_with_the_run(cluster, story):

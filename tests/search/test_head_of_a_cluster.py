@@ -3,8 +3,10 @@
 import base64
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 from neurosweep.errors import ClusterError, NeurosweepError, UserError
 from search.submission import head as module
@@ -28,6 +30,8 @@ def ray(monkeypatch):
 
     def run(words, **options):
         said["calls"].append((list(words), options))
+        if "look" in said:
+            said["looked"] = said["look"](words)
         if said.get("late"):
             raise subprocess.TimeoutExpired(words, options["timeout"])
         return subprocess.CompletedProcess(
@@ -42,7 +46,7 @@ def test_an_answer_is_found_among_what_ray_and_the_shell_print(ray, file):
     ray["stdout"] = f"{NOISE}motd\r\n\r\n{ANSWER}{json.dumps({'state': 'RUNNING'})}\r\nclosed.\r\n"
     assert Head(file).ask("latest", output="s3://bucket/ä 'b'") == {"state": "RUNNING"}
     ((words, options),) = ray["calls"]
-    assert words[2:5] == ["ray.scripts.scripts", "exec", str(file)]
+    assert words[1:6] == ["-P", "-m", "ray.scripts.scripts", "exec", str(file)]
     *_, question, told = words[-1].split()
     assert question == "latest"
     assert json.loads(base64.b64decode(told)) == {"output": "s3://bucket/ä 'b'"}
@@ -91,14 +95,31 @@ def test_folders_and_files_are_copied_as_what_they_are(ray, file, tmp_path):
     Head(file).send(tmp_path, "/there/images-1")
     Head(file).send(file, "/there/labels.csv")
     Head(file).bring("/there/run", tmp_path)
-    assert [words[3:] for words, _ in ray["calls"]] == [
-        ["rsync-up", str(file), f"{tmp_path}/", "/there/images-1/"],
-        ["rsync-up", str(file), str(file), "/there/labels.csv"],
-        ["rsync-down", str(file), "/there/run/", f"{tmp_path}/"],
+    copied = [(words[4], *words[6:]) for words, _ in ray["calls"]]
+    assert copied == [
+        ("rsync-up", f"{tmp_path}/", "/there/images-1/"),
+        ("rsync-up", str(file), "/there/labels.csv"),
+        ("rsync-down", "/there/run/", f"{tmp_path}/"),
     ]
     ray["returncode"] = 1
     with pytest.raises(ClusterError, match="did not give or take"):
         Head(file).send(tmp_path, "/there")
+
+
+def test_what_a_cluster_file_keeps_from_nodes_is_meant_for_code_alone(ray, file, tmp_path):
+    rules = "rsync_exclude: [/data]\nrsync_filter: [.gitignore]\n"
+    file.write_text(file.read_text() + rules)
+    ray["look"] = lambda words: yaml.safe_load(Path(words[5]).read_text())
+    Head(file).send(tmp_path, "/there")
+    assert ray["looked"] == {"cluster_name": "mine", "provider": {"type": "local"}}
+
+
+def test_our_own_traceback_there_is_shown_and_not_taken_for_the_networks(ray, file):
+    ray.update(
+        stdout="Traceback (most recent call last)\nOSError: Connection refused", returncode=1
+    )
+    with pytest.raises(ClusterError, match="said last:\n  Traceback"):
+        Head(file).ask("status")
 
 
 @pytest.mark.parametrize(

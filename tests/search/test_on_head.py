@@ -43,6 +43,9 @@ class Server:
         self.jobs.append(job)
         return job
 
+    def stop_job(self, name):
+        self.get_job_info(name).status = "STOPPED"
+
     def list_jobs(self):
         return list(reversed(self.jobs))
 
@@ -56,6 +59,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NEUROSWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     made = Server()
     monkeypatch.setitem(
@@ -85,8 +89,8 @@ def test_a_driver_is_started_in_a_folder_of_its_own(server, tmp_path, monkeypatc
     folder = tmp_path / "neurosweep-jobs" / answer["job"]
     assert yaml.safe_load((folder / "experiment.yaml").read_text()) == {"name": "brain"}
     assert started.entrypoint == (
-        f"cd '{folder}' && exec python -P -m search search experiment.yaml --address auto "
-        "--output s3://bucket/runs/first"
+        f"cd '{folder}' && exec env NEUROSWEEP_CACHE={tmp_path}/cache python -P -m search search "
+        "experiment.yaml --address auto --output s3://bucket/runs/first"
     )
     assert started.metadata == {"output": "s3://bucket/runs/first", "name": "brain"}
     assert answer["state"] == "RUNNING"
@@ -188,13 +192,52 @@ def test_a_job_server_that_does_not_answer_is_told(monkeypatch):
         on_head.latest()
 
 
-def test_a_search_that_has_no_run_yet_is_told_as_a_job(server, tmp_path):
+def test_a_search_that_has_no_run_yet_is_told_and_ended_as_a_job(server, tmp_path):
     server.add("neurosweep-1", {"output": str(tmp_path / "run")})
+    server.logs["neurosweep-1"] = "brought 300 of 7023 images"
     told = on_head.status()
     assert "text" not in told
     assert not told["has_run"]
+    assert told["last_lines"] == "brought 300 of 7023 images"
+    assert on_head.stop()["text"] == "ended neurosweep-1, which had not begun its run"
+    assert on_head.latest()["state"] == "STOPPED"
     with pytest.raises(RunDirectoryError):
         on_head.stop()
+
+
+@pytest.mark.parametrize("output", ["runs/a", "~/runs/a", "HOME/runs/a"])
+def test_an_output_on_the_head_is_below_its_home_folder(server, tmp_path, monkeypatch, output):
+    monkeypatch.setattr(on_head, "_UNDER_WAY_LIMIT", 0.0)
+    answer = on_head.submit(job(output=output.replace("HOME", str(tmp_path))))
+    assert answer["output"] == f"{tmp_path}/runs/a"
+    assert on_head.latest(output="runs/a")["job"] == answer["job"]
+
+
+def test_a_uri_is_the_same_with_a_slash_at_its_end(server, monkeypatch):
+    monkeypatch.setattr(on_head, "_UNDER_WAY_LIMIT", 0.0)
+    on_head.submit(job(output="s3://bucket/a/"))
+    assert on_head.latest(output="s3://bucket/a")["output"] == "s3://bucket/a"
+    with pytest.raises(RunDirectoryError, match="is held by the job"):
+        on_head.submit(job(output="s3://bucket/a"))
+
+
+def test_a_run_that_another_driver_holds_is_not_taken(server, tmp_path):
+    with (
+        RunDirectory.create(tmp_path / "run", {"name": "brain"}),
+        pytest.raises(RunDirectoryError, match="is held by a driver that no job of ours is"),
+    ):
+        on_head.submit(job(output=str(tmp_path / "run")))
+    assert server.jobs == []
+
+
+def test_what_the_job_server_cannot_do_is_no_traceback(server, capsys, monkeypatch):
+    def fail(name):
+        raise RuntimeError("Request failed with status code 500: gone.")
+
+    monkeypatch.setattr(server, "get_job_info", fail)
+    answer = call("submit", capsys, monkeypatch, job=job(output="s3://bucket/a"))
+    assert answer["exit_code"] == 1
+    assert "could not do it: Request failed with status code 500" in answer["error"]
 
 
 def test_how_a_run_stands_is_drawn_and_says_how_to_go_on_from_a_laptop(server, tmp_path):

@@ -66,7 +66,7 @@ def begin(monkeypatch, assignment):
     direct = SimpleNamespace(put=lambda thing: thing, get=lambda thing: thing)
     monkeypatch.setattr(worker_module, "ray", direct)
     monkeypatch.setattr(worker_module, "WarmChild", Child)
-    monkeypatch.setattr(worker_module, "_this_node", dict)
+    monkeypatch.setattr(worker_module, "this_node", dict)
 
     def make(*words, **changes):
         recipe = {**assignment["recipe"], **changes}

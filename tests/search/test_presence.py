@@ -89,7 +89,7 @@ def test_a_clock_that_is_off_by_more_than_a_minute_is_told(clock, asked, came, s
     ],
 )
 def test_a_worker_compares_itself_with_the_driver_when_it_starts(monkeypatch, changes, says):
-    monkeypatch.setattr(worker, "_this_node", lambda: {"NodeManagerAddress": "10.0.0.3"})
+    monkeypatch.setattr(worker, "this_node", lambda: {"NodeManagerAddress": "10.0.0.3"})
     mismatch = WorkerSettings(source=None, runtime=Runtime(threads=1), **changes).mismatch()
     assert mismatch is None if says is None else says in mismatch
     assert WorkerSettings(source=None, runtime=Runtime(threads=1)).code == code_hash()

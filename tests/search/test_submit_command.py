@@ -1,6 +1,7 @@
 """`submit`, and `status` and `stop` of a cluster, with a double in the place of its head."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -110,7 +111,19 @@ def test_a_small_folder_is_sent_and_the_experiment_names_its_new_place(
     assert targets[str(labels)].endswith(".csv")
     assert f"{images} was sent to the head" in capsys.readouterr().out
     cli.main(["submit", "mine.yaml", experiment, *words])
-    assert dict(head.sent) == targets  # the same place again: only what changed is copied
+    assert dict(head.sent) == targets  # the same place again: nothing is copied twice
+    (images / "a.png").unlink()
+    (images / "b.png").write_bytes(b"y")
+    cli.main(["submit", "mine.yaml", experiment, *words])
+    assert dict(head.sent)[str(images)] != targets[str(images)]  # a.png must not be there
+
+
+def test_no_name_of_a_users_comes_into_a_shell(head, experiment, tmp_path):
+    images = tmp_path / "Brain Tumor; $(touch x) MRI"
+    images.mkdir()
+    assert cli.main(["submit", "mine.yaml", experiment, "--data", str(images)]) == 0
+    ((_, target),) = head.sent
+    assert re.fullmatch(r"/there/sent/Brain-Tumor-touch-x-MRI-[0-9a-f]{16}", target)
 
 
 def test_a_path_that_the_head_has_is_used_there(head, experiment, capsys):
@@ -217,3 +230,16 @@ def test_a_search_on_a_cluster_is_stopped_by_its_head(head, capsys):
     assert "asked /cache/a to stop" in capsys.readouterr().out
     assert cli.main(["stop", "mine.yaml", "--wait", "1m"]) == 2
     assert "leave it out" in capsys.readouterr().err
+
+
+def test_options_that_would_do_nothing_are_refused(head, tmp_path, capsys):
+    for words in (
+        ("status", "mine.yaml", "--watch"),
+        ("status", str(tmp_path), "--output", "x"),
+        ("stop", str(tmp_path), "--output", "x"),
+        ("fetch", str(tmp_path), "there", "--output", "x"),
+        ("submit", "mine.yaml", "--resume", "--set", "data.path=/laptop"),
+    ):
+        assert cli.main([*words]) == 2
+        assert "received" in capsys.readouterr().err
+    assert head.asked == []

@@ -206,7 +206,11 @@ def test_the_searcher_waits_while_all_workers_are_busy():
 
 
 def trial_named(name):
-    return SimpleNamespace(config={"assignment": {"trial_id": name}}, error_file=None)
+    return SimpleNamespace(
+        config={"assignment": {"trial_id": name}},
+        error_file=None,
+        temporary_state=SimpleNamespace(ray_actor=None),
+    )
 
 
 def test_who_looks_on_is_told_how_many_trials_wait_for_a_worker(tmp_path, monkeypatch):
