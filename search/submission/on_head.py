@@ -203,8 +203,8 @@ def _refuse_second(server: _JobServer, output: str) -> None:
         return
     holder = f"the job {jobs[0]}" if jobs else "a driver that no job of ours is"
     raise RunDirectoryError(
-        f"one driver at a time works on a run; {output} is held by {holder}: name another --output, "
-        "or end that search with `neurosweep stop CLUSTER.yaml`"
+        f"one driver at a time works on a run; {output} is held by {holder}: name another "
+        "--output, or end that search with `neurosweep stop CLUSTER.yaml`"
     )
 
 

@@ -32,9 +32,8 @@ def story(cluster, store):
     assert run == f"s3://{bucket}/runs/first"
     cluster.wait(run, lambda told: told.get("status", {}).get("running"))
     first = time.monotonic() - began
-    print(
-        f"ray up {cluster.seconds:.0f} s, workers {cluster.joined:.0f} s, first trial {first:.0f} s"
-    )
+    up, joined = cluster.seconds, cluster.joined
+    print(f"ray up {up:.0f} s, workers after {joined:.0f} s, first trial {first:.0f} s later")
     assert cluster.finish(run)["status"]["state"] == "finished"
     return run
 

@@ -215,6 +215,7 @@ def trial_named(name):
 
 def test_who_looks_on_is_told_how_many_trials_wait_for_a_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(tuning, "node_of", lambda _: None)
     book, told = Book(), []
     callback = BookCallback(book)
     watch = tuning._Watch(callback, book, StopRequest(tmp_path), told.append)
