@@ -123,6 +123,11 @@ class Cluster:
         return self.hosts.ssh(HEAD, words).stdout
 
 
+def ended(told: dict[str, Any]) -> int:
+    """Trials that ended, as the status of a run tells it."""
+    return sum(told.get("status", {}).get("counts", {}).values())
+
+
 _COUNT = """
 import ray
 ray.init("auto", log_to_driver=False)

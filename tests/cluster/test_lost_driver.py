@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from on_hosts import HEAD
+from on_hosts import HEAD, ended
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,7 +26,7 @@ driver.kill()
 def test_a_killed_driver_is_followed_by_another(cluster, store):
     run = f"s3://{store.bucket()}/runs/killed"
     cluster.submit("experiment.yaml", "--data", "images", "--output", run, "--trials", TRIALS)
-    cluster.wait(run, lambda told: told.get("status", {}).get("ended", 0) >= 3)
+    cluster.wait(run, lambda told: ended(told) >= 3)
     killed = cluster.hosts.ssh(HEAD, f"~/neurosweep-env/bin/python -c {shlex.quote(KILL)}")
     assert killed.returncode == 0, killed.stderr
     killed = cluster.wait_for_end(run)

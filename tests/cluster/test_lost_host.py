@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from on_hosts import SECOND
+from on_hosts import SECOND, ended
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -29,7 +29,7 @@ def bumpy(cluster):
     told = cluster.wait(run, on_second)
     lost = on_second(told)[0]["trial_id"]
     cluster.hosts.cut_off(SECOND)
-    cluster.wait(run, lambda told: told["status"]["ended"] >= 4)
+    cluster.wait(run, lambda told: ended(told) >= 4)
     cluster.hosts.up(SECOND)
     # It is used again: by this search, or else by the next one.
     end = time.monotonic() + 240
