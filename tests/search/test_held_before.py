@@ -82,7 +82,7 @@ def test_the_books_take_no_hours_over_a_second_time(run, killed):
 
 
 @contextmanager
-def no_cluster(*_):
+def no_cluster(*_, **__):
     raise NeurosweepError("no Ray cluster answers")
     yield
 
