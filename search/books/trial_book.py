@@ -131,7 +131,7 @@ class TrialBook:
         while self._again:
             running = self._left_running(self._again.popleft())
             record = self._maker.broken_off(running, _NO_MORE_BUDGET)
-            self._close(self._attempts.add_to(record, self._budget.gpus_each), running)
+            self._close(self._attempts.add_to(record), running)
 
     def follow(self, countdown: Countdown | None) -> None:
         """Keeps a countdown up to date with the budget from now on; None lets go of it."""
@@ -305,7 +305,7 @@ class TrialBook:
                 return None
             record = self._lost_for_good(running, str(error), times)
         del self._running[trial_id]
-        record = self._attempts.add_to(record, self._budget.gpus_each)
+        record = self._attempts.add_to(record)
         self._close(record, running)
         self._tell_time()
         self._streak.note(record)

@@ -5,12 +5,30 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from search.budgets.spent import Spent
 
-__all__ = ["HeldTime"]
+__all__ = ["HeldTime", "Size"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a worker has of its node.
+
+    Attributes:
+        cpus: CPUs.
+        gpus: GPUs; below 1 a share of one.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    @classmethod
+    def of(cls, resources: Mapping[str, float]) -> Size:
+        """From what a worker gets, as Ray names it."""
+        return cls(cpus=resources["CPU"], gpus=resources["GPU"])
 
 
 @dataclass
@@ -18,19 +36,26 @@ class _Hold:
     """A worker that is held: what for, since when at which rate, and what was spent before."""
 
     stage: str
+    size: Size
     since: float
     before: Spent = field(default_factory=Spent)
     rate: float | None = None
     placed: bool = False
 
     def spent(self, now: float) -> Spent:
-        return self.before + Spent.at(self.rate, now - self.since)
+        return self.before + Spent.at(self.rate, now - self.since, self.size.gpus)
+
+    def per_second(self, otherwise: float) -> Spent:
+        return Spent.at(otherwise if self.rate is None else self.rate, 1.0, self.size.gpus)
 
 
 class HeldTime:
     """Adds up the seconds that workers are held, and their cost; several may be held at once.
 
     Told by the driver's threads, and asked by those that show how the search stands.
+
+    Attributes:
+        each: What a worker has of which nothing else is said.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -39,6 +64,7 @@ class HeldTime:
         Args:
             clock: Returns seconds; only differences are used.
         """
+        self.each = Size()
         self._clock = clock
         self._ended: defaultdict[str, Spent] = defaultdict(Spent)
         self._holds: dict[str, _Hold] = {}
@@ -67,30 +93,36 @@ class HeldTime:
                 spent[hold.stage] += hold.spent(now)
             return dict(spent)
 
-    def rate(self, otherwise: float) -> float:
-        """What the workers held now cost by the second together.
+    def per_second(self, otherwise: float) -> Spent:
+        """What the workers held now come to by the second together.
 
         Args:
-            otherwise: The rate of one that has no price, or no place yet.
+            otherwise: What one costs that has no price, or no place yet.
         """
         with self._lock:
-            rates = [hold.rate for hold in self._holds.values()]
-        return sum(otherwise if rate is None else rate for rate in rates)
+            return sum((hold.per_second(otherwise) for hold in self._holds.values()), Spent())
 
     def take_over(self, stage: str, spent: Spent) -> None:
         """Adds what earlier sittings of the run held workers for."""
         with self._lock:
             self._ended[stage] += spent
 
-    def hold(self, name: str, stage: str = "search") -> None:
+    def hold(self, name: str, stage: str = "search", size: Size | None = None) -> None:
         """A worker is held from now on; a second time changes nothing.
 
         Args:
             name: What it is held for.
             stage: The stage that this is part of.
+            size: What it has of its node; None for what each has.
         """
         with self._lock:
-            self._holds.setdefault(name, _Hold(stage, self._clock()))
+            self._holds.setdefault(name, _Hold(stage, size or self.each, self._clock()))
+
+    def size_of(self, name: str) -> Size | None:
+        """What a worker has of its node that is held now; None if it is not."""
+        with self._lock:
+            hold = self._holds.get(name)
+            return None if hold is None else hold.size
 
     def place(self, name: str, rate: float | None) -> None:
         """A held worker has its place; the first counts from when it was held, a later from now.
@@ -131,9 +163,9 @@ class HeldTime:
             return spent
 
     @contextlib.contextmanager
-    def holding(self, name: str, stage: str) -> Iterator[None]:
-        """Holds a worker for the length of the block."""
-        self.hold(name, stage)
+    def holding(self, name: str, stage: str, size: Size | None = None) -> Iterator[None]:
+        """Holds a worker for the length of the block; `hold` says what it is told."""
+        self.hold(name, stage, size)
         try:
             yield
         finally:

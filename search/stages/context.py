@@ -28,6 +28,7 @@ from reports.ranking import Ranking
 from search.books.assignment import Plan
 from search.books.trial_records import CountMissed, first_line
 from search.budgets.budget import Budget
+from search.budgets.held_time import Size
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
@@ -132,11 +133,12 @@ class Run:
             stage: The stage that this is part of, as `reports.spending.STAGES` names it.
             resources: What it gets, as Ray names it; None for what a trial gets.
         """
+        own = resources or self.resources
         with (
-            self.budget.held.holding(name, stage),
+            self.budget.held.holding(name, stage, Size.of(own)),
             StageWorkers(
                 self.runtime,
-                resources or self.resources,
+                own,
                 self.limits,
                 depot=self.depot,
                 patience=Patience(self.display.note),

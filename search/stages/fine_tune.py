@@ -207,7 +207,7 @@ def _paid(run: Run, record: TrialRecord, before: Spent | None) -> TrialRecord:
     after = run.budget.held.of(FINAL_STAGES)
     if before is None or after is None:
         return record
-    return with_spent(record, after - before, run.budget.gpus_each)
+    return with_spent(record, after - before)
 
 
 def _failed(

@@ -14,7 +14,7 @@ from reports.spending import spending
 from search.books.held_before import held_before, held_now
 from search.books.trial_book import Outcome
 from search.budgets.budget import Budget
-from search.budgets.held_time import HeldTime
+from search.budgets.held_time import HeldTime, Size
 from search.budgets.prices import Node, Prices
 from search.budgets.spent import Spent
 from search.display.figures import budget_text
@@ -160,7 +160,8 @@ def test_costs_of_trials_and_stages_add_up_to_the_costs_in_all(tmp_path_factory,
     assert list(stages) == ["screen", "search", "final"]
     trials = [json.loads(line) for line in (path / "trials.jsonl").read_text().splitlines()]
     assert stages["search"].cost == pytest.approx(sum(one["cost"] for one in trials), abs=1e-4)
-    assert stages["search"].gpu_hours == pytest.approx(0.0)  # run.yaml names no GPU here
+    gpu_hours = sum(one["gpu_hours"] for one in trials)  # each to the millionth
+    assert stages["search"].gpu_hours == pytest.approx(gpu_hours, abs=1e-4)
     total = sum(one.cost for one in stages.values())
     assert total == pytest.approx(budget.held.total.cost, abs=1e-4)
 
@@ -208,6 +209,38 @@ def test_a_node_type_without_a_price_is_told_when_its_first_trial_begins(run, cl
     notes = [text for kind, text in ours._display.told if kind == "note"]
     assert len(notes) == 1
     assert notes[0].endswith("against search.max_cost they count as the dearest that has one")
+
+
+# --- workers that have more than a trial ---
+
+
+def test_a_worker_with_two_gpus_counts_both_and_pays_for_its_own_share_of_the_node(clock):
+    budget = priced(clock, max_cost=9.0, gpu_hours=4.0)
+    four = Node(type="gpu_worker", cpus=8.0, gpus=4.0)
+    with budget.held.holding("final stages", "final", Size(cpus=1.0, gpus=2.0)):
+        budget.place("final stages", lambda: four)
+        clock.now = 1800.0
+        left = budget.fine_tune_seconds_left()
+        assert left == pytest.approx((4 * 3600 * 0.96 - 2 * 1800) / 2)
+    spent = budget.held.by_stage()["final"]
+    assert (spent.seconds, spent.gpu_seconds) == (1800.0, 3600.0)
+    assert spent.cost == pytest.approx(
+        0.5 * 3.6 / 2
+    )  # half of the node, where a trial has a quarter
+    assert budget.amounts(0)["gpu_hours"].used == 1.0
+
+
+def test_gpu_hours_of_earlier_sittings_are_those_that_workers_had(run, clock):
+    run.update(resources={"CPU": 1.0, "GPU": 1.0})
+    budget = priced(clock)
+    budget.held.take_over("search", Spent(seconds=50.0, gpu_seconds=50.0))
+    with budget.held.holding("final stages", "final", Size(gpus=2.0)):
+        budget.place("final stages", lambda: GPU_NODE)
+        clock.now = 100.0
+    run.update(**held_now(budget.held.by_stage()))
+    before = held_before(run)
+    assert {stage: one.gpu_seconds for stage, one in before.items()} == {"search": 50, "final": 200}
+    assert spending(reports.read_run(run.path))["final"].gpu_hours == pytest.approx(200 / 3600)
 
 
 # --- the budget ---
@@ -266,7 +299,7 @@ def test_a_cost_is_told_with_its_currency(clock):
 # --- sittings ---
 
 
-SCREENED = {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0}
+SCREENED = {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0, "gpu_seconds": 100.0}
 
 
 def test_a_sitting_that_ended_in_order_says_its_cost_by_stage(run, clock):
@@ -279,7 +312,7 @@ def test_a_sitting_that_ended_in_order_says_its_cost_by_stage(run, clock):
     written = yaml.safe_load((run.path / "run.yaml").read_text())
     assert written["held"] == {"screen": {**SCREENED, "lost_workers": 1}}
     assert written["held_seconds"] == 100.0
-    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1, lost=1)}
+    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1, lost=1, gpu_seconds=100.0)}
 
 
 def test_of_a_killed_sitting_the_trials_tell_their_cost(run, clock):
