@@ -166,7 +166,7 @@ class Budget:
         self.held.each = Size(cpus=cpus, gpus=gpus)
 
     def place(self, name: str, find: Callable[[], Node | None]) -> str | None:
-        """Says where a worker is that is held; from then on its cost is known.
+        """Says that a worker has its place; from then on it counts, at what it costs there.
 
         Args:
             name: What it is held for.
@@ -176,10 +176,9 @@ class Budget:
             What has to be told of a type of nodes that has no price, the first time one is met.
         """
         size = self.held.size_of(name)
-        if self.prices is None or size is None:
-            return None
-        node = find()
-        if node is None:  # lost already: its time has no price
+        node = None if self.prices is None or size is None else find()
+        if self.prices is None or size is None or node is None:  # without a node it is lost already
+            self.held.place(name, None)
             return None
         rate = self.prices.rate(node, cpus=size.cpus, gpus=size.gpus)
         self.held.place(name, rate)

@@ -1,4 +1,7 @@
-"""How long workers have been held, and what for: what a cluster is paid for."""
+"""How long workers have been held, and what for: what a cluster is paid for.
+
+A worker that waits for a place costs nothing: nobody pays for a node that has not come.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +36,20 @@ class Size:
 
 @dataclass
 class _Hold:
-    """A worker that is held: what for, since when at which rate, and what was spent before."""
+    """A worker: what for, since when it is where it is at which rate, and what was spent before.
+
+    `since` is None while it has no place.
+    """
 
     stage: str
     size: Size
-    since: float
+    since: float | None = None
     before: Spent = field(default_factory=Spent)
     rate: float | None = None
-    placed: bool = False
 
     def spent(self, now: float) -> Spent:
+        if self.since is None:
+            return self.before
         return self.before + Spent.at(self.rate, now - self.since, self.size.gpus)
 
     def per_second(self, otherwise: float) -> Spent:
@@ -72,8 +79,9 @@ class HeldTime:
 
     @property
     def holders(self) -> int:
-        """Workers held now."""
-        return len(self._holds)
+        """Workers held now that have a place."""
+        with self._lock:
+            return sum(hold.since is not None for hold in self._holds.values())
 
     @property
     def seconds(self) -> float:
@@ -96,11 +104,16 @@ class HeldTime:
     def per_second(self, otherwise: float) -> Spent:
         """What the workers held now come to by the second together.
 
+        As long as none of them has a place, what they will come to once they have: a stage reckons
+        its time before its first worker has come.
+
         Args:
             otherwise: What one costs that has no price, or no place yet.
         """
         with self._lock:
-            return sum((hold.per_second(otherwise) for hold in self._holds.values()), Spent())
+            holds = list(self._holds.values())
+        placed = [hold for hold in holds if hold.since is not None]
+        return sum((hold.per_second(otherwise) for hold in placed or holds), Spent())
 
     def take_over(self, stage: str, spent: Spent) -> None:
         """Adds what earlier sittings of the run held workers for."""
@@ -108,7 +121,7 @@ class HeldTime:
             self._ended[stage] += spent
 
     def hold(self, name: str, stage: str = "search", size: Size | None = None) -> None:
-        """A worker is held from now on; a second time changes nothing.
+        """A worker is asked for, and held from its first place on; a second time changes nothing.
 
         Args:
             name: What it is held for.
@@ -116,7 +129,7 @@ class HeldTime:
             size: What it has of its node; None for what each has.
         """
         with self._lock:
-            self._holds.setdefault(name, _Hold(stage, size or self.each, self._clock()))
+            self._holds.setdefault(name, _Hold(stage, size or self.each))
 
     def size_of(self, name: str) -> Size | None:
         """What a worker has of its node that is held now; None if it is not."""
@@ -125,7 +138,7 @@ class HeldTime:
             return None if hold is None else hold.size
 
     def place(self, name: str, rate: float | None) -> None:
-        """A held worker has its place; the first counts from when it was held, a later from now.
+        """A held worker has its place, and counts from now on at what it costs there.
 
         Args:
             name: What it is held for; one that is not held is let be.
@@ -135,16 +148,15 @@ class HeldTime:
             hold = self._holds.get(name)
             if hold is None:
                 return
-            if hold.placed:
-                now = self._clock()
-                hold.before, hold.since = hold.spent(now), now
-            hold.rate, hold.placed = rate, True
+            now = self._clock()
+            hold.before, hold.since, hold.rate = hold.spent(now), now, rate
 
     def lose(self, name: str) -> None:
-        """A held worker was lost and is replaced; the time until another has its place counts."""
+        """A held worker was lost and is replaced; nothing counts until another has its place."""
         with self._lock:
             if (hold := self._holds.get(name)) is not None:
-                hold.before += Spent(lost=1)
+                hold.before = hold.spent(self._clock()) + Spent(lost=1)
+                hold.since = None
 
     def of(self, name: str) -> Spent | None:
         """What a worker came to that is held now; None if it is not."""

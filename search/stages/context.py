@@ -126,7 +126,7 @@ class Run:
     def hired(
         self, name: str, stage: str, resources: Mapping[str, float] | None = None
     ) -> Iterator[StageWorkers]:
-        """Holds a worker for the length of the block, and counts what it costs.
+        """Holds a worker for the length of the block, and counts what it costs from its place on.
 
         Args:
             name: What it is held for; unlike all that are held at the time.
@@ -321,7 +321,9 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         limits, silent = self._settings.limits, 0.0
         look = limits.ask_every
         while silent <= limits.frozen:
-            if ray.wait([answer], timeout=look)[0]:
+            # What it holds counts from its place on, so that is waited for as well.
+            looked_for = [answer] if self._is_placed else [answer, self._ready]
+            if answer in ray.wait(looked_for, timeout=look)[0]:
                 self.ready(0)
                 return ray.get(answer)
             has_place = self._tell_patience()

@@ -50,12 +50,12 @@ def priced(clock, *, max_cost=None, trials=9, gpus=1.0, **limits) -> Budget:
 # --- the count ---
 
 
-def test_a_worker_is_paid_for_from_when_it_was_held_to_when_it_is_let_go(clock):
+def test_a_worker_is_paid_for_from_its_place_to_when_it_is_let_go(clock):
     budget = priced(clock)
     budget.held.hold("a")
     clock.now = 10.0
     budget.place("a", lambda: GPU_NODE)
-    clock.now = 100.0
+    clock.now = 110.0
     assert budget.held.release("a").cost == pytest.approx(0.1)
 
 
@@ -85,7 +85,10 @@ def test_hours_without_a_price_are_counted_and_said_once_and_their_cost_is_not_k
 def test_without_prices_no_node_is_looked_for(clock):
     budget = Budget(trials=1, seconds=None, clock=clock)
     budget.held.hold("a")
+    clock.now = 5.0
     budget.place("a", lambda: pytest.fail("it was looked for"))
+    clock.now = 7.0
+    assert budget.held.seconds == 2.0
 
 
 def test_where_a_node_is_gone_before_it_was_found_its_time_has_no_price(clock):
@@ -93,6 +96,7 @@ def test_where_a_node_is_gone_before_it_was_found_its_time_has_no_price(clock):
     budget.held.hold("a")
     clock.now = 5.0
     assert budget.place("a", lambda: None) is None
+    clock.now = 6.0
     assert budget.held.release("a").whole_cost is None
 
 
