@@ -33,7 +33,7 @@ from search.runs.output import RunUri
 from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
-from search.stages.context import FINAL_STAGES, Run, StageWorkers, placing, timed
+from search.stages.context import FINAL_STAGES, Run, StageWorkers, losing, placing, timed
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
@@ -221,9 +221,15 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         _give_resources(budget, experiment, resources)
         check_priced(budget, nodes(), resources)
         with timed(run, display, "measure"), budget.held.holding("measure", "measure"):
-            placed = placing(budget, "measure", display)
             runtime = choose_runtime(
-                run, plan, source, resources, display, depot=shared, placed=placed
+                run,
+                plan,
+                source,
+                resources,
+                display,
+                depot=shared,
+                placed=placing(budget, "measure", display),
+                lost=losing(budget, "measure", display),
             )
         check_priced(budget, nodes(), resources)  # there may have been no node before
         run.update(

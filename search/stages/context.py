@@ -40,7 +40,7 @@ from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
 
-__all__ = ["FINAL_STAGES", "Run", "StageWorkers", "placing", "timed", "true_labels"]
+__all__ = ["FINAL_STAGES", "Run", "StageWorkers", "losing", "placing", "timed", "true_labels"]
 
 FINAL_STAGES = "final stages"
 """What the worker is held for that does the stages after the search."""
@@ -143,14 +143,10 @@ class Run:
                 depot=self.depot,
                 patience=Patience(self.display.note),
                 placed=placing(self.budget, name, self.display),
-                lost=lambda why: self._note_loss(name, why),
+                lost=losing(self.budget, name, self.display),
             ) as worker,
         ):
             yield worker
-
-    def _note_loss(self, name: str, why: str) -> None:
-        self.budget.held.lose(name)
-        self.display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
 
     def count_missed(self) -> CountMissed | None:
         """Counts missed positives in validation probabilities; None without a negative class.
@@ -192,6 +188,16 @@ def placing(budget: Budget, name: str, display: Display) -> Callable[[Any], None
             display.note(told)
 
     return placed
+
+
+def losing(budget: Budget, name: str, display: Display) -> Callable[[str], None]:
+    """Told why a held worker was lost, counts that and says it."""
+
+    def lost(why: str) -> None:
+        budget.held.lose(name)
+        display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
+
+    return lost
 
 
 class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
