@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
-from search.stages.node_notes import note_nodes
+from search.stages.node_notes import note_nodes, note_present
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
@@ -264,7 +265,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
 
 def _call_roll(run: RunDirectory, display: Display) -> RollCall:
     """Compares the nodes of a cluster with this driver before anything is placed on them."""
-    roll_call = RollCall(display.note, lambda nodes: run.update(nodes=nodes))
+    roll_call = RollCall(display.note, partial(note_present, run))
     roll_call.begin()
     return roll_call
 
