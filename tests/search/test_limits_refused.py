@@ -28,7 +28,7 @@ class MeasuredError(Exception):
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
     @contextmanager
-    def connected(*_):
+    def connected(*_, **__):
         yield Capacity(cpus=2, gpus=0)
 
     def prepared(*_, **__):
