@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,7 +34,15 @@ from search.runs.output import RunUri
 from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
-from search.stages.context import FINAL_STAGES, Run, StageWorkers, losing, placing, timed
+from search.stages.context import (
+    FINAL_STAGES,
+    PLACE_LIMIT,
+    Run,
+    StageWorkers,
+    losing,
+    placing,
+    timed,
+)
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
@@ -45,7 +53,7 @@ from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
 from search.staging.images import have_images
-from search.workers.cluster import connected, for_fine_tuning, plan_workers
+from search.workers.cluster import Capacity, connected, for_fine_tuning, plan_workers
 from search.workers.depot import RemoteDepot, depot
 from search.workers.places import nodes
 from search.workers.roll_call import RollCall
@@ -257,7 +265,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             searched = search(under_way)
         note_nodes(run, shared)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
-        _finish(replace(under_way, records=[*searched, *tuned]))
+        _finish(replace(under_way, records=[*searched, *tuned]), capacity)
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     run.update(state="finished", ended=ended, **held_now(budget.held.by_stage()))
     publish_tables(run)
@@ -270,23 +278,21 @@ def _call_roll(run: RunDirectory, display: Display) -> RollCall:
     return roll_call
 
 
-def _finish(run: Run) -> None:
+def _finish(run: Run, capacity: Capacity) -> None:
     """The stages after the search, on one worker that stays warm from one to the next.
 
     Fine-tuning alone has a worker of its own where it gets more GPUs than the others.
     """
     directory, display = run.directory, run.display
-    own, asked = for_fine_tuning(run.plan.experiment, run.resources), _gpus_asked(run)
+    own, asked = for_fine_tuning(run.plan.experiment, run.resources, capacity), _gpus_asked(run)
     if own is None and asked > 1:
         display.note(
             f"resources.gpus_per_trial asks for {asked:g}: only fine-tuning of backbones takes "
             "more than one, on a node that has as many; one is taken"
         )
-    if own is not None:
-        with run.hired(FINAL_STAGES, "final", own) as several:
-            _fine_tune(run, several, f"{own['GPU']:g} GPUs")
+    is_tuned = own is not None and _fine_tune_on_several(run, own)
     with run.hired(FINAL_STAGES, "final") as worker:
-        if own is None:
+        if not is_tuned:
             _fine_tune(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             detail = f"{len(finalists(run))} finalists, {folds} folds"
@@ -297,6 +303,21 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+def _fine_tune_on_several(run: Run, own: Mapping[str, float]) -> bool:
+    """Fine-tunes with several GPUs; False if no node that has them came in time."""
+    left = run.budget.fine_tune_seconds_left()
+    wait = PLACE_LIMIT if left is None else min(PLACE_LIMIT, left / 2)
+    with run.hired(FINAL_STAGES, "final", own) as several:
+        if several.ready(wait):
+            _fine_tune(run, several, f"{own['GPU']:g} GPUs")
+            return True
+    run.display.note(
+        f"no node with {own['GPU']:g} GPUs had a place for fine-tuning within {wait:.0f} s; it "
+        f"takes {run.resources['GPU']:g}"
+    )
+    return False
 
 
 def _gpus_asked(run: Run) -> float:

@@ -40,7 +40,16 @@ from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
 
-__all__ = ["FINAL_STAGES", "Run", "StageWorkers", "losing", "placing", "timed", "true_labels"]
+__all__ = [
+    "FINAL_STAGES",
+    "PLACE_LIMIT",
+    "Run",
+    "StageWorkers",
+    "losing",
+    "placing",
+    "timed",
+    "true_labels",
+]
 
 FINAL_STAGES = "final stages"
 """What the worker is held for that does the stages after the search."""
@@ -48,7 +57,8 @@ FINAL_STAGES = "final stages"
 _ATTEMPTS = 3
 """How often a task is begun that loses its worker: no fault of its own, but not for ever."""
 
-_PLACE_LIMIT = 600.0  # seconds for a cluster to bring a node back
+PLACE_LIMIT = 600.0
+"""Seconds for a cluster to bring a node, or to bring one back (ours)."""
 
 _THREADS = 2  # of a worker: one for its task, one to answer
 
@@ -301,7 +311,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
     def _attempt(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         """The worker's last message; a worker that is lost with its node fails as a child does."""
-        wait = _PLACE_LIMIT if seconds is None else min(_PLACE_LIMIT, seconds)
+        wait = PLACE_LIMIT if seconds is None else min(PLACE_LIMIT, seconds)
         if self._replaced and not self.ready(wait):
             raise WorkerLostError(
                 f"the worker of the stage's task `{task}` was lost, and for {wait:.0f} "
