@@ -35,7 +35,7 @@ from search.books.trial_records import (
 )
 from search.books.weights_kept import WeightsKept
 from search.budgets.budget import Budget
-from search.budgets.prices import Node
+from search.budgets.prices import PricedNode
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.studies.study import Study, Suggestion
@@ -208,7 +208,7 @@ class TrialBook:
             self._display.note(f"{trial_id} starts anew: {found.damage}")
         return assignment
 
-    def began(self, trial_id: str, find: Callable[[], Node | None] = lambda: None) -> None:
+    def began(self, trial_id: str, find: Callable[[], PricedNode | None] = lambda: None) -> None:
         """Notes that a worker is held for a trial from now on; `find` says on which node it is."""
         self._budget.held.hold(trial_id)
         if (told := self._budget.place(trial_id, find)) is not None:

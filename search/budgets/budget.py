@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from search.budgets.held_time import HeldTime, Size
-from search.budgets.prices import Node, Prices
+from search.budgets.prices import PricedNode, Prices
 from search.budgets.spent import Spent
 
 __all__ = ["Amount", "Budget", "Limit"]
@@ -165,7 +165,7 @@ class Budget:
         """Says what each worker holds of which nothing else is said, as soon as that is known."""
         self.held.each = Size(cpus=cpus, gpus=gpus)
 
-    def place(self, name: str, find: Callable[[], Node | None]) -> str | None:
+    def place(self, name: str, find: Callable[[], PricedNode | None]) -> str | None:
         """Says that a worker has its place; from then on it counts, at what it costs there.
 
         Args:

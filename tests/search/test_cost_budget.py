@@ -15,15 +15,15 @@ from search.books.held_before import held_before, held_now
 from search.books.trial_book import Outcome
 from search.budgets.budget import Budget
 from search.budgets.held_time import HeldTime, Size
-from search.budgets.prices import Node, Prices
+from search.budgets.prices import PricedNode, Prices
 from search.budgets.spent import Spent
 from search.display.figures import budget_text
 from search.runs.run_directory import RunDirectory
 
 PRICES = Prices(per_hour={"gpu_worker": 3.6, "cpu_worker": 0.36}, currency="USD")
-GPU_NODE = Node(type="gpu_worker", cpus=8.0, gpus=1.0)
-SHARED = Node(type="cpu_worker", cpus=2.0, gpus=2.0)
-OTHER = Node(type="own", cpus=2.0, gpus=0.0)
+GPU_NODE = PricedNode(type="gpu_worker", cpus=8.0, gpus=1.0)
+SHARED = PricedNode(type="cpu_worker", cpus=2.0, gpus=2.0)
+OTHER = PricedNode(type="own", cpus=2.0, gpus=0.0)
 LOST = Outcome(failure={"kind": "WorkerLostError", "message": "spot"})
 
 
@@ -62,9 +62,9 @@ def test_a_worker_is_paid_for_from_its_place_to_when_it_is_let_go(clock):
 def test_a_worker_that_is_replaced_costs_from_then_on_what_its_new_node_does(clock):
     budget = priced(clock, gpus=0.0)
     with budget.held.holding("final stages", "final"):
-        budget.place("final stages", lambda: Node(type="gpu_worker", cpus=1, gpus=1))
+        budget.place("final stages", lambda: PricedNode(type="gpu_worker", cpus=1, gpus=1))
         clock.now = 100.0
-        budget.place("final stages", lambda: Node(type="cpu_worker", cpus=1, gpus=0))
+        budget.place("final stages", lambda: PricedNode(type="cpu_worker", cpus=1, gpus=0))
         clock.now = 200.0
     assert budget.held.by_stage()["final"].cost == pytest.approx(0.1 + 0.01)
 
@@ -220,7 +220,7 @@ def test_a_node_type_without_a_price_is_told_when_its_first_trial_begins(run, cl
 
 def test_a_worker_with_two_gpus_counts_both_and_pays_for_its_own_share_of_the_node(clock):
     budget = priced(clock, max_cost=9.0, gpu_hours=4.0)
-    four = Node(type="gpu_worker", cpus=8.0, gpus=4.0)
+    four = PricedNode(type="gpu_worker", cpus=8.0, gpus=4.0)
     with budget.held.holding("final stages", "final", Size(cpus=1.0, gpus=2.0)):
         budget.place("final stages", lambda: four)
         clock.now = 1800.0
