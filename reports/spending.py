@@ -19,6 +19,7 @@ __all__ = [
     "Losses",
     "StageSpending",
     "currency",
+    "gpus_each",
     "losses",
     "spending",
     "stage_spending",
@@ -33,7 +34,7 @@ STAGES = {
 """What workers are held for, by the names in run.yaml, in the order of a run."""
 
 _OF_RECORDS = {Stage.SCREEN: "screen", Stage.SEARCH: "search"}
-_FIGURES = ("seconds", "cost", "unpriced_seconds", "lost_workers")
+_FIGURES = ("seconds", "cost", "unpriced_seconds", "lost_workers", "gpu_seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class StageSpending:
         cost: Of those seconds that have a price.
         unpriced_seconds: Those of the seconds that have none.
         lost_workers: Those that a stage around the search lost and replaced; trials count theirs.
-        gpus: GPUs that each of them held.
+        gpu_seconds: The seconds of each times the GPUs that it had.
         priced: Whether the experiment says what any node costs.
     """
 
@@ -53,17 +54,17 @@ class StageSpending:
     cost: float = 0.0
     unpriced_seconds: float = 0.0
     lost_workers: float = 0
-    gpus: float = 0.0
+    gpu_seconds: float = 0.0
     priced: bool = False
 
     def __add__(self, other: "StageSpending") -> "StageSpending":
-        """Both together, of workers of one size."""
+        """Both together."""
         return StageSpending(
             seconds=self.seconds + other.seconds,
             cost=self.cost + other.cost,
             unpriced_seconds=self.unpriced_seconds + other.unpriced_seconds,
             lost_workers=self.lost_workers + other.lost_workers,
-            gpus=max(self.gpus, other.gpus),
+            gpu_seconds=self.gpu_seconds + other.gpu_seconds,
             priced=self.priced or other.priced,
         )
 
@@ -75,7 +76,7 @@ class StageSpending:
     @property
     def gpu_hours(self) -> float:
         """Hours that their GPUs were held."""
-        return self.worker_hours * self.gpus
+        return self.gpu_seconds / 3600
 
     @property
     def known_cost(self) -> float | None:
@@ -108,9 +109,9 @@ def spending(run: Run) -> dict[str, StageSpending]:
         RunDirectoryError: run.yaml says it with something else than numbers of at least 0.
     """
     said = stage_spending(run.info, run.records)
-    gpus, priced = _gpus(run.info), _is_priced(run.info)
+    priced = _is_priced(run.info)
     return {
-        stage: StageSpending(**said[stage], gpus=gpus, priced=priced)
+        stage: StageSpending(**said[stage], priced=priced)
         for stage in STAGES
         if said.get(stage, {}).get("seconds", 0.0) > 0
     }
@@ -128,8 +129,9 @@ def stage_spending(
     Raises:
         RunDirectoryError: run.yaml says it with something else than numbers of at least 0.
     """
-    known = _of_records(records)
-    for stage, said in _said(info, known).items():
+    gpus = gpus_each(info)
+    known = _of_records(records, gpus)
+    for stage, said in _said(info, known, gpus).items():
         if said["seconds"] >= known.get(stage, said)["seconds"]:
             known[stage] = said
         known[stage]["lost_workers"] = said["lost_workers"]
@@ -153,7 +155,7 @@ def currency(info: Mapping[str, Any]) -> str:
     return printable(str(told)) if told is not None else ""
 
 
-def _of_records(records: Iterable[TrialRecord]) -> dict[str, dict[str, float]]:
+def _of_records(records: Iterable[TrialRecord], gpus: float) -> dict[str, dict[str, float]]:
     known: dict[str, dict[str, float]] = {}
     for record in records:
         stage = known.setdefault(
@@ -163,25 +165,36 @@ def _of_records(records: Iterable[TrialRecord]) -> dict[str, dict[str, float]]:
         stage["seconds"] += seconds
         stage["cost"] += record.cost or 0.0
         stage["unpriced_seconds"] += seconds if record.cost is None else 0.0
+        hours = record.gpu_hours
+        stage["gpu_seconds"] += seconds * gpus if hours is None else 3600 * hours
     return known
 
 
 def _said(
-    info: Mapping[str, Any], known: Mapping[str, Mapping[str, float]]
+    info: Mapping[str, Any], known: Mapping[str, Mapping[str, float]], gpus: float
 ) -> dict[str, dict[str, float]]:
-    """What run.yaml says; one of an earlier version says the seconds of all stages only."""
+    """What run.yaml says.
+
+    One of an earlier version says the seconds of all stages only, or nothing of GPUs: then each
+    worker had those of a trial.
+    """
     told = info.get("held")
     if told is None:
         others = sum(one["seconds"] for stage, one in known.items() if stage != "search")
         left = _number(info.get("held_seconds", 0.0)) - others
         none = dict.fromkeys(_FIGURES, 0.0)
-        return {"search": none | {"seconds": left, "unpriced_seconds": left}} if left > 0 else {}
+        search = {"seconds": left, "unpriced_seconds": left, "gpu_seconds": left * gpus}
+        return {"search": none | search} if left > 0 else {}
     if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
         raise RunDirectoryError(_rule(told))
-    return {
-        str(stage): {figure: _number(one.get(figure, 0.0)) for figure in _FIGURES}
-        for stage, one in told.items()
-    }
+    return {str(stage): _figures(one, gpus) for stage, one in told.items()}
+
+
+def _figures(told: Mapping[str, Any], gpus: float) -> dict[str, float]:
+    figures = {figure: _number(told.get(figure, 0.0)) for figure in _FIGURES}
+    return (
+        figures if "gpu_seconds" in told else figures | {"gpu_seconds": figures["seconds"] * gpus}
+    )
 
 
 def _number(told: object) -> float:
@@ -198,7 +211,12 @@ def _rule(told: object) -> str:
     )
 
 
-def _gpus(info: Mapping[str, Any]) -> float:
+def gpus_each(info: Mapping[str, Any]) -> float:
+    """Say how many GPUs a trial has, by what run.yaml says.
+
+    Raises:
+        RunDirectoryError: it says it with something else than a number of at least 0.
+    """
     told = info.get("resources", {})
     return _number(told.get("GPU", 0.0)) if isinstance(told, dict) else 0.0
 

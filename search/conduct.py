@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,26 @@ from search.runs.output import RunUri
 from search.runs.run_directory import RunDirectory, default_location, mirror_of, newest_run
 from search.runs.stopping import StopRequest
 from search.sinks import check_sinks, open_sinks
-from search.stages.context import FINAL_STAGES, Run, StageWorkers, placing, timed
+from search.stages.context import (
+    FINAL_STAGES,
+    PLACE_LIMIT,
+    Run,
+    StageWorkers,
+    losing,
+    placing,
+    timed,
+)
 from search.stages.cross_validate import cross_validate
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
-from search.stages.node_notes import note_nodes
+from search.stages.node_notes import note_nodes, note_present
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
 from search.stages.screen import screen
 from search.stages.search import search
 from search.staging.images import have_images
-from search.workers.cluster import connected, for_fine_tuning, plan_workers
+from search.workers.cluster import Capacity, connected, for_fine_tuning, plan_workers
 from search.workers.depot import RemoteDepot, depot
 from search.workers.places import nodes
 from search.workers.roll_call import RollCall
@@ -221,9 +230,15 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         _give_resources(budget, experiment, resources)
         check_priced(budget, nodes(), resources)
         with timed(run, display, "measure"), budget.held.holding("measure", "measure"):
-            placed = placing(budget, "measure", display)
             runtime = choose_runtime(
-                run, plan, source, resources, display, depot=shared, placed=placed
+                run,
+                plan,
+                source,
+                resources,
+                display,
+                depot=shared,
+                placed=placing(budget, "measure", display),
+                lost=losing(budget, "measure", display),
             )
         check_priced(budget, nodes(), resources)  # there may have been no node before
         run.update(
@@ -250,7 +265,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
             searched = search(under_way)
         note_nodes(run, shared)
         tuned = [r for r in under_way.records if r.stage != reports.Stage.SEARCH]
-        _finish(replace(under_way, records=[*searched, *tuned]))
+        _finish(replace(under_way, records=[*searched, *tuned]), capacity)
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     run.update(state="finished", ended=ended, **held_now(budget.held.by_stage()))
     publish_tables(run)
@@ -258,28 +273,26 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
 
 def _call_roll(run: RunDirectory, display: Display) -> RollCall:
     """Compares the nodes of a cluster with this driver before anything is placed on them."""
-    roll_call = RollCall(display.note, lambda nodes: run.update(nodes=nodes))
+    roll_call = RollCall(display.note, partial(note_present, run))
     roll_call.begin()
     return roll_call
 
 
-def _finish(run: Run) -> None:
+def _finish(run: Run, capacity: Capacity) -> None:
     """The stages after the search, on one worker that stays warm from one to the next.
 
     Fine-tuning alone has a worker of its own where it gets more GPUs than the others.
     """
     directory, display = run.directory, run.display
-    own, asked = for_fine_tuning(run.plan.experiment, run.resources), _gpus_asked(run)
+    own, asked = for_fine_tuning(run.plan.experiment, run.resources, capacity), _gpus_asked(run)
     if own is None and asked > 1:
         display.note(
             f"resources.gpus_per_trial asks for {asked:g}: only fine-tuning of backbones takes "
             "more than one, on a node that has as many; one is taken"
         )
-    if own is not None:
-        with run.hired(FINAL_STAGES, "final", own) as several:
-            _fine_tune(run, several, f"{own['GPU']:g} GPUs")
+    is_tuned = own is not None and _fine_tune_on_several(run, own)
     with run.hired(FINAL_STAGES, "final") as worker:
-        if own is None:
+        if not is_tuned:
             _fine_tune(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             detail = f"{len(finalists(run))} finalists, {folds} folds"
@@ -290,6 +303,21 @@ def _finish(run: Run) -> None:
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)
+
+
+def _fine_tune_on_several(run: Run, own: Mapping[str, float]) -> bool:
+    """Fine-tunes with several GPUs; False if no node that has them came in time."""
+    left = run.budget.fine_tune_seconds_left()
+    wait = PLACE_LIMIT if left is None else min(PLACE_LIMIT, left / 2)
+    with run.hired(FINAL_STAGES, "final", own) as several:
+        if several.ready(wait):
+            _fine_tune(run, several, f"{own['GPU']:g} GPUs")
+            return True
+    run.display.note(
+        f"no node with {own['GPU']:g} GPUs had a place for fine-tuning within {wait:.0f} s; it "
+        f"takes {run.resources['GPU']:g}"
+    )
+    return False
 
 
 def _gpus_asked(run: Run) -> float:

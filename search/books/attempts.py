@@ -35,32 +35,21 @@ class Attempts:
         self._lost[trial_id] += self._last.get(trial_id, Spent()).seconds
         return self._losses[trial_id]
 
-    def add_to(self, record: TrialRecord, gpus: float) -> TrialRecord:
-        """The record with what this sitting held workers for; as it is if it held none.
-
-        Args:
-            record: The record.
-            gpus: GPUs that each worker held.
-        """
+    def add_to(self, record: TrialRecord) -> TrialRecord:
+        """The record with what this sitting held workers for; as it is if it held none."""
         name = record.trial_id
         if name in self._losses:
             lost = round(self._lost[name], 3)
             record = replace(record, lost_workers=self._losses[name], lost_seconds=lost)
-        return record if name not in self._spent else with_spent(record, self._spent[name], gpus)
+        return record if name not in self._spent else with_spent(record, self._spent[name])
 
 
-def with_spent(record: TrialRecord, spent: Spent, gpus: float) -> TrialRecord:
-    """The record with what holding its workers came to.
-
-    Args:
-        record: The record.
-        spent: What was spent for it.
-        gpus: GPUs that each worker held.
-    """
+def with_spent(record: TrialRecord, spent: Spent) -> TrialRecord:
+    """The record with what holding its workers came to."""
     cost = spent.whole_cost
     return replace(
         record,
         held_seconds=round(spent.seconds, 3),
-        gpu_hours=round(spent.seconds * gpus / 3600, 6),
+        gpu_hours=round(spent.gpu_seconds / 3600, 6),
         cost=None if cost is None else round(cost, 6),
     )

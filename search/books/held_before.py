@@ -8,7 +8,7 @@ from typing import Any
 import reports
 from reports import TrialRecord
 from reports.epochs import read_epochs
-from reports.spending import stage_spending
+from reports.spending import gpus_each, stage_spending
 from search.budgets.spent import Spent
 from search.runs.run_directory import RunDirectory
 
@@ -25,10 +25,11 @@ def held_before(run: RunDirectory) -> dict[str, Spent]:
         RunDirectoryError: if a file of the run is damaged.
     """
     records = reports.read_run(run.path).records
-    known = {stage: _spent(one) for stage, one in stage_spending({}, records).items()}
+    gpus = {"resources": run.info.get("resources", {})}  # each worker's: all else is not asked here
+    known = {stage: _spent(one) for stage, one in stage_spending(gpus, records).items()}
     if left := _left_running(run, records):
         search = known.get("search", Spent())
-        known["search"] = search + Spent.at(_rate(search), left)
+        known["search"] = search + Spent.at(_rate(search), left, gpus_each(run.info))
     for stage, one in stage_spending(run.info, records).items():
         if _spent(one).seconds >= known.get(stage, Spent()).seconds:
             known[stage] = _spent(one)
@@ -45,6 +46,7 @@ def held_now(spent: Mapping[str, Spent]) -> dict[str, Any]:
                 "cost": round(one.cost, 6),
                 "unpriced_seconds": round(one.unpriced, 3),
                 "lost_workers": one.lost,
+                "gpu_seconds": round(one.gpu_seconds, 3),
             }
             for stage, one in spent.items()
         },
@@ -57,6 +59,7 @@ def _spent(told: Mapping[str, float]) -> Spent:
         cost=told["cost"],
         unpriced=told["unpriced_seconds"],
         lost=int(told["lost_workers"]),
+        gpu_seconds=told["gpu_seconds"],
     )
 
 

@@ -35,7 +35,7 @@ from search.books.trial_records import (
 )
 from search.books.weights_kept import WeightsKept
 from search.budgets.budget import Budget
-from search.budgets.prices import Node
+from search.budgets.prices import PricedNode
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.studies.study import Study, Suggestion
@@ -131,7 +131,7 @@ class TrialBook:
         while self._again:
             running = self._left_running(self._again.popleft())
             record = self._maker.broken_off(running, _NO_MORE_BUDGET)
-            self._close(self._attempts.add_to(record, self._budget.gpus_each), running)
+            self._close(self._attempts.add_to(record), running)
 
     def follow(self, countdown: Countdown | None) -> None:
         """Keeps a countdown up to date with the budget from now on; None lets go of it."""
@@ -208,7 +208,7 @@ class TrialBook:
             self._display.note(f"{trial_id} starts anew: {found.damage}")
         return assignment
 
-    def began(self, trial_id: str, find: Callable[[], Node | None] = lambda: None) -> None:
+    def began(self, trial_id: str, find: Callable[[], PricedNode | None] = lambda: None) -> None:
         """Notes that a worker is held for a trial from now on; `find` says on which node it is."""
         self._budget.held.hold(trial_id)
         if (told := self._budget.place(trial_id, find)) is not None:
@@ -305,7 +305,7 @@ class TrialBook:
                 return None
             record = self._lost_for_good(running, str(error), times)
         del self._running[trial_id]
-        record = self._attempts.add_to(record, self._budget.gpus_each)
+        record = self._attempts.add_to(record)
         self._close(record, running)
         self._tell_time()
         self._streak.note(record)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from search.budgets.held_time import HeldTime
-from search.budgets.prices import Node, Prices
+from search.budgets.held_time import HeldTime, Size
+from search.budgets.prices import PricedNode, Prices
+from search.budgets.spent import Spent
 
 __all__ = ["Amount", "Budget", "Limit"]
 
@@ -134,7 +135,6 @@ class Budget:
         self._worker_hours = worker_hours
         self._gpu_hours = gpu_hours
         self._max_cost = max_cost
-        self._cpus_each, self._gpus_each = 1.0, 0.0
         self._without_price: set[str | None] = set()
         self._folds = folds or 0
         self._stopped = False
@@ -157,21 +157,16 @@ class Budget:
         return 0.0 if self.seconds is None else self._kept_for_finals(self._time(self.seconds))
 
     @property
-    def gpus_each(self) -> float:
-        """GPUs that each worker holds."""
-        return self._gpus_each
-
-    @property
     def limits_cost(self) -> bool:
         """Whether there is a limit on the cost."""
         return self._max_cost is not None
 
     def workers_have(self, gpus: float, cpus: float = 1.0) -> None:
-        """Says how many GPUs and CPUs each worker holds, as soon as that is known."""
-        self._gpus_each, self._cpus_each = gpus, cpus
+        """Says what each worker holds of which nothing else is said, as soon as that is known."""
+        self.held.each = Size(cpus=cpus, gpus=gpus)
 
-    def place(self, name: str, find: Callable[[], Node | None]) -> str | None:
-        """Says where a worker is that is held; from then on its cost is known.
+    def place(self, name: str, find: Callable[[], PricedNode | None]) -> str | None:
+        """Says that a worker has its place; from then on it counts, at what it costs there.
 
         Args:
             name: What it is held for.
@@ -180,12 +175,12 @@ class Budget:
         Returns:
             What has to be told of a type of nodes that has no price, the first time one is met.
         """
-        if self.prices is None:
+        size = self.held.size_of(name)
+        node = None if self.prices is None or size is None else find()
+        if self.prices is None or size is None or node is None:  # without a node it is lost already
+            self.held.place(name, None)
             return None
-        node = find()
-        if node is None:  # lost already: its time has no price
-            return None
-        rate = self.prices.rate(node, cpus=self._cpus_each, gpus=self._gpus_each)
+        rate = self.prices.rate(node, cpus=size.cpus, gpus=size.gpus)
         self.held.place(name, rate)
         return self._note_unpriced(node.type) if rate is None else None
 
@@ -208,31 +203,22 @@ class Budget:
         """Every budget but that of trials, as it stands now."""
         if self.seconds is not None:
             yield self._time(self.seconds)
+        spent, rate = self.held.total, self._per_second()
         if self._worker_hours is not None:
-            yield self._hours("worker_hours", self._worker_hours, 1.0)
-        if self._gpu_hours is not None and self._gpus_each > 0:
-            yield self._hours("gpu_hours", self._gpu_hours, self._gpus_each)
+            yield _hours("worker_hours", self._worker_hours, spent.seconds, rate.seconds)
+        if self._gpu_hours is not None and self.held.each.gpus > 0:
+            yield _hours("gpu_hours", self._gpu_hours, spent.gpu_seconds, rate.gpu_seconds)
         if self._max_cost is not None and self.prices is not None:
-            yield self._cost(self._max_cost, self.prices.highest / 3600)
+            yield _cost(self._max_cost, spent, rate, self.prices.highest / 3600)
 
     def _time(self, seconds: float) -> Limit:
         return Limit(name="time", total=seconds, used=self.elapsed, rate=1.0)
 
-    def _hours(self, name: str, hours: float, each: float) -> Limit:
-        used, rate = self.held.seconds * each, max(1, self.held.holders) * each
-        return Limit(name=name, total=3600 * hours, used=used, rate=rate, unit="hours")
-
-    def _cost(self, most: float, highest: float) -> Limit:
-        """What has no price counts as the dearest node: a bound must hold."""
-        spent = self.held.total
-        return Limit(
-            name="cost",
-            total=most,
-            used=spent.cost + highest * spent.unpriced,
-            rate=self.held.rate(highest) if self.held.holders else highest,
-            unit="cost",
-            each=highest,
-        )
+    def _per_second(self) -> Spent:
+        """What the workers held now use up; where there is none, what one will."""
+        highest = 0.0 if self.prices is None else self.prices.highest / 3600
+        now = self.held.per_second(highest)
+        return now if now.seconds else Spent.at(highest, 1.0, self.held.each.gpus)
 
     def search_seconds_left(self) -> float | None:
         """Seconds until the search stage must end, at least 0; None without such a budget."""
@@ -291,3 +277,13 @@ class Budget:
 
     def _kept_for_finals(self, limit: Limit) -> float:
         return limit.final_reserve + limit.folds_reserve(self._folds)
+
+
+def _hours(name: str, hours: float, used: float, rate: float) -> Limit:
+    return Limit(name=name, total=3600 * hours, used=used, rate=rate, unit="hours")
+
+
+def _cost(most: float, spent: Spent, rate: Spent, highest: float) -> Limit:
+    """What has no price counts as the dearest node: a bound must hold."""
+    used = spent.cost + highest * spent.unpriced
+    return Limit(name="cost", total=most, used=used, rate=rate.cost, unit="cost", each=highest)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from neurosweep.errors import ExperimentError
 from search.budgets.budget import Budget
-from search.budgets.prices import Node
+from search.budgets.prices import PricedNode
 
 __all__ = ["check_priced"]
 
 
-def check_priced(budget: Budget, nodes: Sequence[Node], resources: Mapping[str, float]) -> None:
+def check_priced(
+    budget: Budget, nodes: Sequence[PricedNode], resources: Mapping[str, float]
+) -> None:
     """Refuses a limit on the cost where no node that could train a trial has a price.
 
     Args:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Node", "Prices"]
+__all__ = ["PricedNode", "Prices"]
 
 _TOLERANCE = 1e-9  # GPUs may be shared by thirds: three of them fill a node
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
-    """The node that a worker is on.
+class PricedNode:
+    """A node as its price sees it.
 
     Attributes:
         type: Its name under `available_node_types` of the cluster file; None where it has none.
@@ -56,7 +56,7 @@ class Prices:
             return None if node_type is None else self.per_hour.get(node_type)
         return self.per_hour
 
-    def rate(self, node: Node, *, cpus: float, gpus: float) -> float | None:
+    def rate(self, node: PricedNode, *, cpus: float, gpus: float) -> float | None:
         """What a worker costs by the second; None where its node has no price.
 
         A worker answers for the node divided by the workers of its size that fit on it: as many of

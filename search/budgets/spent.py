@@ -1,4 +1,4 @@
-"""What holding workers came to: seconds, and their cost as far as it is known."""
+"""What holding workers came to: seconds, those of GPUs, and the cost as far as it is known."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ class Spent:
         cost: Of those seconds that have a price.
         unpriced: Those of the seconds that have none.
         lost: Workers that were lost and replaced.
+        gpu_seconds: The seconds of each worker times the GPUs that it had.
     """
 
     seconds: float = 0.0
     cost: float = 0.0
     unpriced: float = 0.0
     lost: int = 0
+    gpu_seconds: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
         """Both together."""
@@ -30,6 +32,7 @@ class Spent:
             cost=self.cost + other.cost,
             unpriced=self.unpriced + other.unpriced,
             lost=self.lost + other.lost,
+            gpu_seconds=self.gpu_seconds + other.gpu_seconds,
         )
 
     def __sub__(self, earlier: Spent) -> Spent:
@@ -39,6 +42,7 @@ class Spent:
             cost=self.cost - earlier.cost,
             unpriced=self.unpriced - earlier.unpriced,
             lost=self.lost - earlier.lost,
+            gpu_seconds=self.gpu_seconds - earlier.gpu_seconds,
         )
 
     @property
@@ -47,8 +51,15 @@ class Spent:
         return self.cost if self.unpriced <= 0 else None
 
     @classmethod
-    def at(cls, rate: float | None, seconds: float) -> Spent:
-        """Seconds at a cost per second; None is without a price."""
+    def at(cls, rate: float | None, seconds: float, gpus: float = 0.0) -> Spent:
+        """Seconds of a worker.
+
+        Args:
+            rate: Its cost per second; None is without a price.
+            seconds: How many.
+            gpus: GPUs that it has.
+        """
+        has = gpus * seconds
         if rate is None:
-            return cls(seconds=seconds, unpriced=seconds)
-        return cls(seconds=seconds, cost=rate * seconds)
+            return cls(seconds=seconds, unpriced=seconds, gpu_seconds=has)
+        return cls(seconds=seconds, cost=rate * seconds, gpu_seconds=has)

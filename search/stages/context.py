@@ -28,6 +28,7 @@ from reports.ranking import Ranking
 from search.books.assignment import Plan
 from search.books.trial_records import CountMissed, first_line
 from search.budgets.budget import Budget
+from search.budgets.held_time import Size
 from search.display import Display
 from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
@@ -39,7 +40,16 @@ from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
 from trainables import Runtime, metrics
 
-__all__ = ["FINAL_STAGES", "Run", "StageWorkers", "placing", "timed", "true_labels"]
+__all__ = [
+    "FINAL_STAGES",
+    "PLACE_LIMIT",
+    "Run",
+    "StageWorkers",
+    "losing",
+    "placing",
+    "timed",
+    "true_labels",
+]
 
 FINAL_STAGES = "final stages"
 """What the worker is held for that does the stages after the search."""
@@ -47,7 +57,8 @@ FINAL_STAGES = "final stages"
 _ATTEMPTS = 3
 """How often a task is begun that loses its worker: no fault of its own, but not for ever."""
 
-_PLACE_LIMIT = 600.0  # seconds for a cluster to bring a node back
+PLACE_LIMIT = 600.0
+"""Seconds for a cluster to bring a node, or to bring one back (ours)."""
 
 _THREADS = 2  # of a worker: one for its task, one to answer
 
@@ -125,30 +136,27 @@ class Run:
     def hired(
         self, name: str, stage: str, resources: Mapping[str, float] | None = None
     ) -> Iterator[StageWorkers]:
-        """Holds a worker for the length of the block, and counts what it costs.
+        """Holds a worker for the length of the block, and counts what it costs from its place on.
 
         Args:
             name: What it is held for; unlike all that are held at the time.
             stage: The stage that this is part of, as `reports.spending.STAGES` names it.
             resources: What it gets, as Ray names it; None for what a trial gets.
         """
+        own = resources or self.resources
         with (
-            self.budget.held.holding(name, stage),
+            self.budget.held.holding(name, stage, Size.of(own)),
             StageWorkers(
                 self.runtime,
-                resources or self.resources,
+                own,
                 self.limits,
                 depot=self.depot,
                 patience=Patience(self.display.note),
                 placed=placing(self.budget, name, self.display),
-                lost=lambda why: self._note_loss(name, why),
+                lost=losing(self.budget, name, self.display),
             ) as worker,
         ):
             yield worker
-
-    def _note_loss(self, name: str, why: str) -> None:
-        self.budget.held.lose(name)
-        self.display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
 
     def count_missed(self) -> CountMissed | None:
         """Counts missed positives in validation probabilities; None without a negative class.
@@ -190,6 +198,16 @@ def placing(budget: Budget, name: str, display: Display) -> Callable[[Any], None
             display.note(told)
 
     return placed
+
+
+def losing(budget: Budget, name: str, display: Display) -> Callable[[str], None]:
+    """Told why a held worker was lost, counts that and says it."""
+
+    def lost(why: str) -> None:
+        budget.held.lose(name)
+        display.note(f"{name}: the worker was lost and is replaced: {first_line(why)}")
+
+    return lost
 
 
 class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
@@ -293,7 +311,7 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
 
     def _attempt(self, task: str, payload: dict[str, Any], seconds: float | None) -> Any:
         """The worker's last message; a worker that is lost with its node fails as a child does."""
-        wait = _PLACE_LIMIT if seconds is None else min(_PLACE_LIMIT, seconds)
+        wait = PLACE_LIMIT if seconds is None else min(PLACE_LIMIT, seconds)
         if self._replaced and not self.ready(wait):
             raise WorkerLostError(
                 f"the worker of the stage's task `{task}` was lost, and for {wait:.0f} "
@@ -319,7 +337,9 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
         limits, silent = self._settings.limits, 0.0
         look = limits.ask_every
         while silent <= limits.frozen:
-            if ray.wait([answer], timeout=look)[0]:
+            # What it holds counts from its place on, so that is waited for as well.
+            looked_for = [answer] if self._is_placed else [answer, self._ready]
+            if answer in ray.wait(looked_for, timeout=look)[0]:
                 self.ready(0)
                 return ray.get(answer)
             has_place = self._tell_patience()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,12 @@ _NOT_OF_THE_PARENT: dict[str, Any] = dict.fromkeys(
 
 _MOST_EPOCHS = 10
 _PATIENCE = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    at: str  # UTC, ISO 8601
+    held: Spent | None  # what the worker of the final stages had come to
 
 
 def winner_of(records: Iterable[TrialRecord], ranking: Ranking) -> TrialRecord:
@@ -146,17 +152,27 @@ def _score(run: Run, record: TrialRecord) -> float | None:
 
 
 def _try(
-    run: Run, worker: StageWorkers, parent: TrialRecord, number: int, settings: FineTune
+    run: Run,
+    worker: StageWorkers,
+    parent: TrialRecord,
+    number: int,
+    settings: FineTune,
+    begun: _Begun | None = None,
 ) -> TrialRecord | None:
-    """One way of fine-tuning; its record, or None if there is none and no other is to follow."""
+    """One way of fine-tuning; its record, or None if there is none and no other is to follow.
+
+    Out of memory it begins again, and both attempts are one: `begun` is of the first.
+    """
     recipe = replace(read_recipe(run.directory, parent.trial_id), fine_tune=settings)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
+    begun = begun or _Begun(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        held=run.budget.held.of(FINAL_STAGES),
+    )
     payload = {
         "recipe": recipe,
         "weights": load_weights(run.directory, parent.trial_id),
         "source": run.source,
     }
-    before = run.budget.held.of(FINAL_STAGES)
     try:
         result: FitResult | None = worker.run(
             "fine_tune", payload, seconds=run.budget.fine_tune_seconds_left()
@@ -168,18 +184,18 @@ def _try(
         if isinstance(error, OutOfMemoryError) and settings.accumulation == 1:
             note = "fine-tuning ran out of memory and begins again with each batch in 2 parts"
             run.display.note(note)
-            return _try(run, worker, parent, number, replace(settings, accumulation=2))
+            return _try(run, worker, parent, number, replace(settings, accumulation=2), begun)
         name = _name(parent, number)
         run.display.note(f"fine-tuning failed; {parent.trial_id} stays the winner ({name}/log.txt)")
-        failed = _failed(parent, name, settings, error, started)
-        return _write_failed(run.directory, _paid(run, failed, before), str(error))
+        failed = _failed(parent, name, settings, error, begun.at)
+        return _write_failed(run.directory, _paid(run, failed, begun.held), str(error))
     if result is None:
         why = "the time was over before its first epoch"
         run.display.note(_left_out(parent, why, "--resume with more time tries again"))
         return None
     recipe = replace(recipe, fine_tune=_as_done(settings, result))
-    record = _record(run, parent, _name(parent, number), recipe, result, started)
-    record = _paid(run, record, before)
+    record = _record(run, parent, _name(parent, number), recipe, result, begun.at)
+    record = _paid(run, record, begun.held)
     _keep(run, record, recipe, result)
     return record
 
@@ -207,7 +223,7 @@ def _paid(run: Run, record: TrialRecord, before: Spent | None) -> TrialRecord:
     after = run.budget.held.of(FINAL_STAGES)
     if before is None or after is None:
         return record
-    return with_spent(record, after - before, run.budget.gpus_each)
+    return with_spent(record, after - before)
 
 
 def _failed(

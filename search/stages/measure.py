@@ -36,6 +36,7 @@ def choose_runtime(
     *,
     depot: RemoteDepot | None = None,
     placed: Callable[[Any], None] | None = None,
+    lost: Callable[[str], None] | None = None,
 ) -> Runtime:
     """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
 
@@ -47,6 +48,7 @@ def choose_runtime(
         display: Told what was measured.
         depot: Where the worker's node gets images from; None where it has the driver's folder.
         placed: Told the worker's actor once it has its place.
+        lost: Told why, each time that the worker was lost and is replaced.
 
     Returns:
         What the trials of each family are trained under; it stands in run.yaml.
@@ -58,8 +60,14 @@ def choose_runtime(
         deterministic = not on_gpu and wanted.xla is not True
     with_xla = wanted.xla is True or (wanted.xla == "auto" and on_gpu and not deterministic)
     base = Runtime(threads=max(1, int(resources["CPU"])), deterministic=deterministic)
-    patience = Patience(display.note)
-    with StageWorkers(base, resources, depot=depot, patience=patience, placed=placed) as worker:
+    with StageWorkers(
+        base,
+        resources,
+        depot=depot,
+        patience=Patience(display.note),
+        placed=placed,
+        lost=lost,
+    ) as worker:
         sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
         if "runtime" in run.info:

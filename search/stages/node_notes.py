@@ -1,4 +1,7 @@
-"""What nodes built and were brought, in run.yaml: `decoded` and `delivered`, an entry for each."""
+"""What run.yaml says of nodes, an entry for each.
+
+Under `nodes` those that answered; under `decoded` and `delivered` what they built and were brought.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from search.runs.run_directory import RunDirectory
 from search.workers.depot import RemoteDepot
 from search.workers.node_images import DECODED
 
-__all__ = ["note_caches", "note_nodes"]
+__all__ = ["note_caches", "note_nodes", "note_present"]
 
 
 def note_caches(run: RunDirectory, built: Sequence[Mapping[str, Any]]) -> None:
@@ -24,6 +27,19 @@ def note_nodes(run: RunDirectory, depot: RemoteDepot | None) -> None:
     for kind, entry in [] if depot is None else depot.take_notes():
         told[kind].append(entry)
     _add(run, told)
+
+
+def note_present(run: RunDirectory, present: Sequence[Mapping[str, Any]]) -> None:
+    """Notes the nodes that answered in this sitting, beside those of earlier ones.
+
+    Args:
+        run: The run directory.
+        present: All that answered so far, each with its `address`; what an earlier sitting said of
+            the same address is replaced.
+    """
+    known = {one["address"] for one in present}
+    earlier = [one for one in run.info.get("nodes", []) if one.get("address") not in known]
+    run.update(nodes=[*earlier, *map(dict, present)])
 
 
 def _add(run: RunDirectory, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

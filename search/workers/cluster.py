@@ -83,19 +83,20 @@ def plan_workers(resources: Resources, capacity: Capacity) -> tuple[int, dict[st
     return wanted, each
 
 
-def for_fine_tuning(experiment: Experiment, each: Mapping[str, float]) -> dict[str, float] | None:
+def for_fine_tuning(
+    experiment: Experiment, each: Mapping[str, float], capacity: Capacity
+) -> dict[str, float] | None:
     """What a worker for fine-tuning alone gets: all GPUs that were asked for, on one node.
 
     Args:
         experiment: What was asked for.
         each: What a trial of the search gets.
+        capacity: What may yet come; of what is there, Ray is asked again.
 
     Returns:
         None where fine-tuning takes no more than a trial: not more was asked for, no backbone takes
-        part, or no node has as many.
+        part, or no node has as many, nor one that may come.
     """
-    import ray
-
     asked = experiment.resources.gpus_per_trial
     if (
         asked == "auto"
@@ -104,8 +105,10 @@ def for_fine_tuning(experiment: Experiment, each: Mapping[str, float]) -> dict[s
         or not experiment.final.fine_tune
     ):
         return None
-    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
-    enough = max((node.get("GPU", 0.0) for node in nodes), default=0.0) >= asked
+    rooms = [Room(cpus=node.cpus, gpus=node.gpus) for node in live_nodes()]
+    if capacity.growth is not None:
+        rooms += capacity.growth.kinds
+    enough = any(room.trials(each["CPU"], asked) for room in rooms)
     return {**each, "GPU": float(asked)} if enough else None
 
 

@@ -8,6 +8,10 @@ from typing import Any
 
 __all__ = ["Node", "gcs_port", "live_nodes", "on_node"]
 
+_KIND = "ray.io/node-group"
+"""The label that names a node's kind. Ray sets it from RAY_NODE_TYPE_NAME, which the autoscaler
+gives to each node that it starts, and KubeRay to each pod (seen in Ray 2.60)."""
+
 _HEAD = "node:__internal_head__"  # a resource that Ray gives to the head alone
 
 
@@ -57,7 +61,7 @@ def _node(one: dict[str, Any], own: str) -> Node:
         address=one["NodeManagerAddress"],
         cpus=offered.get("CPU", 0.0),
         gpus=offered.get("GPU", 0.0),
-        kind=one.get("Labels", {}).get("ray.io/node-group", ""),
+        kind=one.get("Labels", {}).get(_KIND, ""),
         is_head=_HEAD in offered,
         is_here=one["NodeID"] == own,
     )

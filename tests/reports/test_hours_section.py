@@ -125,9 +125,25 @@ def test_a_run_of_an_earlier_version_has_no_such_section(fake: FakeRun, write: W
 
 
 def test_an_earlier_version_said_the_seconds_of_all_stages_only():
-    assert stage_spending({"held_seconds": 50.0}, fake_run().records[:0]) == {
-        "search": {"seconds": 50.0, "cost": 0.0, "unpriced_seconds": 50.0, "lost_workers": 0.0}
+    info = {"held_seconds": 50.0, "resources": {"GPU": 0.5}}
+    assert stage_spending(info, fake_run().records[:0]) == {
+        "search": {
+            "seconds": 50.0,
+            "cost": 0.0,
+            "unpriced_seconds": 50.0,
+            "lost_workers": 0.0,
+            "gpu_seconds": 25.0,
+        }
     }
+
+
+def test_workers_with_more_gpus_than_a_trial_are_summed_with_theirs(fake: FakeRun, write: Write):
+    fake.info["held"]["final"]["gpu_seconds"] = 240.0  # of 60 seconds; a trial has one GPU
+    stages = spending(write(fake))
+    assert stages["search"].gpu_hours == 418 / 3600  # a run of an earlier version says no GPUs
+    assert stages["final"].gpu_hours == 240 / 3600
+    total = stages["search"] + stages["final"]
+    assert total.gpu_hours == pytest.approx((418 + 240) / 3600)
 
 
 @pytest.mark.parametrize(

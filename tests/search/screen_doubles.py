@@ -88,6 +88,7 @@ class Workers:
     def hire(self, run, number):
         self.hired.append(number)
         with run.budget.held.holding(f"screening {number}", "screen"):
+            run.budget.place(f"screening {number}", lambda: None)
             yield self
 
     def ready(self, seconds):

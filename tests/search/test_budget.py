@@ -72,6 +72,7 @@ def test_worker_hours_run_out_faster_the_more_workers_are_held():
     assert budget.search_seconds_left() == pytest.approx(0.88 * 3600)
     for name in "abcd":
         budget.held.hold(name)
+        budget.place(name, lambda: None)
     clock.now = 300.0
     assert budget.search_seconds_left() == pytest.approx((0.88 * 3600 - 1200) / 4)
 
@@ -82,6 +83,7 @@ def test_gpu_hours_count_the_gpus_of_each_worker():
     assert budget.search_seconds_left() is None
     budget.workers_have(0.5)
     budget.held.hold("a")
+    budget.place("a", lambda: None)
     clock.now = 100.0
     assert budget.search_seconds_left() == pytest.approx((0.88 * 3600 - 50) / 0.5)
 
@@ -142,6 +144,7 @@ def test_hours_are_told_in_hours():
     budget = Budget(trials=None, seconds=None, worker_hours=2.0, gpu_hours=4.0, clock=clock)
     budget.workers_have(2.0)
     budget.held.hold("a")
+    budget.place("a", lambda: None)
     clock.now = 1800.0
     amounts = budget.amounts(0)
     assert {name: (one.unit, one.used) for name, one in amounts.items()} == {

@@ -11,6 +11,7 @@ from search.experiment_file import parse_experiment
 from search.workers import cluster
 from search.workers.cluster import Capacity, connected, for_fine_tuning, plan_workers
 from search.workers.nodes import Node
+from search.workers.room import Growth, Room
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,12 @@ def test_a_trial_that_fits_nowhere_is_told_before_it_waits_for_ever():
 
 
 EACH = {"CPU": 2.0, "GPU": 1.0}
+
+
+def node_with(gpus):
+    return Node(id="a", hostname="x", address="10.0.0.1", cpus=4.0, gpus=float(gpus))
+
+
 BACKBONES = "families: {transfer: {}}\nresources: {gpus_per_trial: 2}"
 
 
@@ -59,13 +66,19 @@ BACKBONES = "families: {transfer: {}}\nresources: {gpus_per_trial: 2}"
 def test_fine_tuning_has_the_gpus_that_it_can_use_if_a_node_has_them(
     monkeypatch, text, nodes, gpus
 ):
-    import ray
-
-    alive = [{"Alive": True, "Resources": {"CPU": 4.0, "GPU": float(each)}} for each in nodes]
-    gone = {"Alive": False, "Resources": {"GPU": 8.0}}
-    monkeypatch.setattr(ray, "nodes", lambda: [gone, *alive])
-    own = for_fine_tuning(parse_experiment(text, source="given"), EACH)
+    was = Capacity.of([Room(cpus=32, gpus=8)])  # a node that is gone by now
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [node_with(gpus) for gpus in nodes])
+    own = for_fine_tuning(parse_experiment(text, source="given"), EACH, was)
     assert own == (None if gpus is None else {"CPU": 2.0, "GPU": gpus})
+
+
+@pytest.mark.parametrize(("cpus", "gpus", "enough"), [(8, 2, True), (8, 1, False), (1, 2, False)])
+def test_fine_tuning_has_the_gpus_of_a_node_that_may_yet_come(monkeypatch, cpus, gpus, enough):
+    growth = Growth(kinds=[Room(cpus=4), Room(cpus=cpus, gpus=gpus)], most=2)
+    capacity = Capacity.of([Room(cpus=4)], growth=growth)
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [node_with(1)])
+    own = for_fine_tuning(parse_experiment(BACKBONES, source="given"), EACH, capacity)
+    assert own == ({"CPU": 2.0, "GPU": 2.0} if enough else None)
 
 
 def test_a_sigterm_while_ray_starts_is_an_interrupt(tmp_path, monkeypatch):

@@ -14,16 +14,16 @@ from reports.spending import spending
 from search.books.held_before import held_before, held_now
 from search.books.trial_book import Outcome
 from search.budgets.budget import Budget
-from search.budgets.held_time import HeldTime
-from search.budgets.prices import Node, Prices
+from search.budgets.held_time import HeldTime, Size
+from search.budgets.prices import PricedNode, Prices
 from search.budgets.spent import Spent
 from search.display.figures import budget_text
 from search.runs.run_directory import RunDirectory
 
 PRICES = Prices(per_hour={"gpu_worker": 3.6, "cpu_worker": 0.36}, currency="USD")
-GPU_NODE = Node(type="gpu_worker", cpus=8.0, gpus=1.0)
-SHARED = Node(type="cpu_worker", cpus=2.0, gpus=2.0)
-OTHER = Node(type="own", cpus=2.0, gpus=0.0)
+GPU_NODE = PricedNode(type="gpu_worker", cpus=8.0, gpus=1.0)
+SHARED = PricedNode(type="cpu_worker", cpus=2.0, gpus=2.0)
+OTHER = PricedNode(type="own", cpus=2.0, gpus=0.0)
 LOST = Outcome(failure={"kind": "WorkerLostError", "message": "spot"})
 
 
@@ -50,21 +50,21 @@ def priced(clock, *, max_cost=None, trials=9, gpus=1.0, **limits) -> Budget:
 # --- the count ---
 
 
-def test_a_worker_is_paid_for_from_when_it_was_held_to_when_it_is_let_go(clock):
+def test_a_worker_is_paid_for_from_its_place_to_when_it_is_let_go(clock):
     budget = priced(clock)
     budget.held.hold("a")
     clock.now = 10.0
     budget.place("a", lambda: GPU_NODE)
-    clock.now = 100.0
+    clock.now = 110.0
     assert budget.held.release("a").cost == pytest.approx(0.1)
 
 
 def test_a_worker_that_is_replaced_costs_from_then_on_what_its_new_node_does(clock):
     budget = priced(clock, gpus=0.0)
     with budget.held.holding("final stages", "final"):
-        budget.place("final stages", lambda: Node(type="gpu_worker", cpus=1, gpus=1))
+        budget.place("final stages", lambda: PricedNode(type="gpu_worker", cpus=1, gpus=1))
         clock.now = 100.0
-        budget.place("final stages", lambda: Node(type="cpu_worker", cpus=1, gpus=0))
+        budget.place("final stages", lambda: PricedNode(type="cpu_worker", cpus=1, gpus=0))
         clock.now = 200.0
     assert budget.held.by_stage()["final"].cost == pytest.approx(0.1 + 0.01)
 
@@ -85,7 +85,10 @@ def test_hours_without_a_price_are_counted_and_said_once_and_their_cost_is_not_k
 def test_without_prices_no_node_is_looked_for(clock):
     budget = Budget(trials=1, seconds=None, clock=clock)
     budget.held.hold("a")
+    clock.now = 5.0
     budget.place("a", lambda: pytest.fail("it was looked for"))
+    clock.now = 7.0
+    assert budget.held.seconds == 2.0
 
 
 def test_where_a_node_is_gone_before_it_was_found_its_time_has_no_price(clock):
@@ -93,6 +96,7 @@ def test_where_a_node_is_gone_before_it_was_found_its_time_has_no_price(clock):
     budget.held.hold("a")
     clock.now = 5.0
     assert budget.place("a", lambda: None) is None
+    clock.now = 6.0
     assert budget.held.release("a").whole_cost is None
 
 
@@ -160,7 +164,8 @@ def test_costs_of_trials_and_stages_add_up_to_the_costs_in_all(tmp_path_factory,
     assert list(stages) == ["screen", "search", "final"]
     trials = [json.loads(line) for line in (path / "trials.jsonl").read_text().splitlines()]
     assert stages["search"].cost == pytest.approx(sum(one["cost"] for one in trials), abs=1e-4)
-    assert stages["search"].gpu_hours == pytest.approx(0.0)  # run.yaml names no GPU here
+    gpu_hours = sum(one["gpu_hours"] for one in trials)  # each to the millionth
+    assert stages["search"].gpu_hours == pytest.approx(gpu_hours, abs=1e-4)
     total = sum(one.cost for one in stages.values())
     assert total == pytest.approx(budget.held.total.cost, abs=1e-4)
 
@@ -208,6 +213,38 @@ def test_a_node_type_without_a_price_is_told_when_its_first_trial_begins(run, cl
     notes = [text for kind, text in ours._display.told if kind == "note"]
     assert len(notes) == 1
     assert notes[0].endswith("against search.max_cost they count as the dearest that has one")
+
+
+# --- workers that have more than a trial ---
+
+
+def test_a_worker_with_two_gpus_counts_both_and_pays_for_its_own_share_of_the_node(clock):
+    budget = priced(clock, max_cost=9.0, gpu_hours=4.0)
+    four = PricedNode(type="gpu_worker", cpus=8.0, gpus=4.0)
+    with budget.held.holding("final stages", "final", Size(cpus=1.0, gpus=2.0)):
+        budget.place("final stages", lambda: four)
+        clock.now = 1800.0
+        left = budget.fine_tune_seconds_left()
+        assert left == pytest.approx((4 * 3600 * 0.96 - 2 * 1800) / 2)
+    spent = budget.held.by_stage()["final"]
+    assert (spent.seconds, spent.gpu_seconds) == (1800.0, 3600.0)
+    assert spent.cost == pytest.approx(
+        0.5 * 3.6 / 2
+    )  # half of the node, where a trial has a quarter
+    assert budget.amounts(0)["gpu_hours"].used == 1.0
+
+
+def test_gpu_hours_of_earlier_sittings_are_those_that_workers_had(run, clock):
+    run.update(resources={"CPU": 1.0, "GPU": 1.0})
+    budget = priced(clock)
+    budget.held.take_over("search", Spent(seconds=50.0, gpu_seconds=50.0))
+    with budget.held.holding("final stages", "final", Size(gpus=2.0)):
+        budget.place("final stages", lambda: GPU_NODE)
+        clock.now = 100.0
+    run.update(**held_now(budget.held.by_stage()))
+    before = held_before(run)
+    assert {stage: one.gpu_seconds for stage, one in before.items()} == {"search": 50, "final": 200}
+    assert spending(reports.read_run(run.path))["final"].gpu_hours == pytest.approx(200 / 3600)
 
 
 # --- the budget ---
@@ -266,7 +303,7 @@ def test_a_cost_is_told_with_its_currency(clock):
 # --- sittings ---
 
 
-SCREENED = {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0}
+SCREENED = {"seconds": 100.0, "cost": 0.1, "unpriced_seconds": 0.0, "gpu_seconds": 100.0}
 
 
 def test_a_sitting_that_ended_in_order_says_its_cost_by_stage(run, clock):
@@ -279,7 +316,7 @@ def test_a_sitting_that_ended_in_order_says_its_cost_by_stage(run, clock):
     written = yaml.safe_load((run.path / "run.yaml").read_text())
     assert written["held"] == {"screen": {**SCREENED, "lost_workers": 1}}
     assert written["held_seconds"] == 100.0
-    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1, lost=1)}
+    assert held_before(run) == {"screen": Spent(seconds=100.0, cost=0.1, lost=1, gpu_seconds=100.0)}
 
 
 def test_of_a_killed_sitting_the_trials_tell_their_cost(run, clock):

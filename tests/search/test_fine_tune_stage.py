@@ -10,8 +10,9 @@ from child_tasks import result as fit_result
 from doubles import Clock
 from stage_doubles import record_of, stage_run
 
-from neurosweep.errors import TrialError, WorkerLostError
+from neurosweep.errors import OutOfMemoryError, TrialError, WorkerLostError
 from reports import Status
+from search.stages import context
 from search.stages.context import FINAL_STAGES
 from search.stages.fine_tune import fine_tune, read_recipe
 from search.studies import second_study
@@ -90,6 +91,57 @@ def test_each_way_has_its_share_of_what_the_final_stages_hold(tmp_path):
     assert [record.cost for record in records] == [0.36] * 4
     assert [record.gpu_hours for record in records] == [0.005] * 4
     assert run.budget.held.by_stage()["final"].cost == pytest.approx(4 * 0.36 + 0.64)
+
+
+def test_both_attempts_of_a_way_that_ran_out_of_memory_are_paid_for(tmp_path):
+    clock = Clock()
+    run = stage_run(tmp_path / "run", split=split(), clock=clock)
+    record_of(run, "t0000", accuracy=0.9)
+    run.budget.workers_have(1.0)
+
+    class Slow(Worker):
+        def run(self, *task, **settings):
+            clock.now += 36.0
+            return super().run(*task, **settings)
+
+    full = OutOfMemoryError("no room")
+    with run.budget.held.holding(FINAL_STAGES, "final"):
+        run.budget.held.place(FINAL_STAGES, 0.01)
+        fine_tune(run, Slow(full, tuned(), full, full, tuned()))
+    records = tuned_records(run)
+    assert [record.status for record in records[:3]] == ["completed", "failed", "completed"]
+    assert [record.held_seconds for record in records] == [72.0, 72.0, 36.0, 36.0]
+    assert [record.cost for record in records] == [0.72, 0.72, 0.36, 0.36]
+    assert [record.accumulation for record in records] == [2, 2, None, None]
+
+
+def test_what_fine_tuning_holds_is_counted_with_the_gpus_of_its_own_worker(tmp_path, monkeypatch):
+    clock = Clock()
+    run = stage_run(tmp_path / "run", split=split(), clock=clock)
+    record_of(run, "t0000", accuracy=0.9)
+    run.budget.workers_have(1.0)
+
+    class Several(Worker):
+        def __init__(self, runtime, resources, *_, placed, **__):
+            assert resources["GPU"] == 4.0
+            super().__init__(tuned())
+            run.budget.place(FINAL_STAGES, lambda: None)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def run(self, *task, **settings):
+            clock.now += 36.0
+            return super().run(*task, **settings)
+
+    monkeypatch.setattr(context, "StageWorkers", Several)
+    with run.hired(FINAL_STAGES, "final", {"CPU": 1.0, "GPU": 4.0}) as several:
+        fine_tune(run, several)
+    assert [record.gpu_hours for record in tuned_records(run)] == [0.04] * 4
+    assert run.budget.held.total.gpu_seconds == 4 * 4 * 36.0
 
 
 def done_later(run):

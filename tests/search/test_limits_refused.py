@@ -8,7 +8,7 @@ from doubles import CLASSES
 
 from neurosweep.errors import ExperimentError
 from search import conduct as conducting
-from search.budgets.prices import Node
+from search.budgets.prices import PricedNode
 from search.conduct import Request, conduct
 from search.dry_run import describe
 from search.experiment_file import parse_experiment, resume_experiment
@@ -51,7 +51,7 @@ def begin(tmp_path, monkeypatch):
     return begin
 
 
-OWN = Node(type="own", cpus=2, gpus=0)
+OWN = PricedNode(type="own", cpus=2, gpus=0)
 
 
 def test_hours_of_gpus_that_no_trial_has(begin):
@@ -71,7 +71,7 @@ def test_a_cost_on_nodes_that_came_without_a_price_to_be_measured_on(begin):
 
 def test_a_cost_on_nodes_with_a_price_is_let_go_on(begin):
     with pytest.raises(MeasuredError):
-        begin("max_cost: 1", before=[Node(type="gpu_worker", cpus=2, gpus=0)], measured=False)
+        begin("max_cost: 1", before=[PricedNode(type="gpu_worker", cpus=2, gpus=0)], measured=False)
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,21 @@ def test_a_stage_says_that_it_waits_for_a_worker():
     assert raised.value.args == (1,)
 
 
+def test_a_stages_worker_is_told_to_be_at_its_place_while_its_first_task_runs(tmp_path):
+    places = []
+
+    def look():
+        wait_until(lambda: attempts(tmp_path, "stage"))
+        wait_until(lambda: places, seconds=10)  # what is told at the end comes too late to be paid
+
+    with (
+        stage_workers(placed=places.append) as worker,
+        Meanwhile(look, at_last=(tmp_path / "free").touch),
+    ):
+        assert worker.run("fine_tune", {"source": tmp_path}) == 1
+    assert len(places) == 1
+
+
 def test_a_stages_task_outlives_its_child_and_its_worker(tmp_path):
     def kill():
         for attempt, who in enumerate((0, 1)):

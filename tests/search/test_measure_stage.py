@@ -10,6 +10,7 @@ from stage_doubles import stage_run
 
 from neurosweep.errors import NeurosweepError
 from search.stages import measure
+from search.stages.context import losing
 from trainables import Runtime
 
 FIGURES = {
@@ -37,8 +38,8 @@ class FakeWorkers:
         self.cached, self.figures = cached, figures
         self.tasks, self.asked, self.started = [], None, None
 
-    def __call__(self, runtime, resources, **_):
-        self.started = runtime
+    def __call__(self, runtime, resources, *, lost=None, **_):
+        self.started, self.lost = runtime, lost
         return self
 
     def __enter__(self):
@@ -79,6 +80,28 @@ def test_a_fresh_choice_is_told_and_written(run, monkeypatch):
     assert notes == [
         "training steps of mini_resnet in mixed_bfloat16+fused_batch_norm, 2.50 x float32, measured"
     ]
+
+
+def test_a_worker_that_is_lost_is_counted_and_told(run, monkeypatch):
+    class Losing(FakeWorkers):
+        def run(self, task, payload):
+            if task == "measure":
+                self.lost("its node is gone\nTraceback: here")
+            return super().run(task, payload)
+
+    monkeypatch.setattr(measure, "StageWorkers", Losing(False, {}))
+    with run.budget.held.holding("measure", "measure"):
+        measure.choose_runtime(
+            run.directory,
+            run.plan,
+            run.source,
+            run.resources,
+            run.display,
+            lost=losing(run.budget, "measure", run.display),
+        )
+    assert run.budget.held.by_stage()["measure"].lost == 1
+    notes = [text for kind, text in run.display.told if kind == "note"]
+    assert notes[0] == "measure: the worker was lost and is replaced: its node is gone"
 
 
 def test_a_remembered_choice_is_called_so(run, monkeypatch):

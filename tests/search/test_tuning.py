@@ -13,7 +13,7 @@ from ray import tune
 import search.scheduling.tuning as tuning
 from neurosweep.errors import NeurosweepError, WorkerLostError
 from search.books.rungs import Rungs
-from search.budgets.prices import Node
+from search.budgets.prices import PricedNode
 from search.runs.stopping import StopRequest
 from search.scheduling.tuning import BookCallback, BookSearcher, run_trials
 from search.workers.places import nodes
@@ -45,7 +45,7 @@ class Book:
         self.breaks_in = breaks_in
         self.given, self.ended, self.epochs, self.stops = 0, [], 0, {}
         self.begun: list[str] = []
-        self.nodes: list[Node | None] = []
+        self.nodes: list[PricedNode | None] = []
 
     @property
     def running(self):
@@ -139,7 +139,7 @@ def test_all_trials_run_and_end(local_ray, monkeypatch):
     node, _, process = book.where.partition("/")
     assert node == platform.node()
     assert int(process) != os.getpid()
-    assert book.nodes == [Node(type="cpu_worker", cpus=2.0, gpus=0.0)] * 4
+    assert book.nodes == [PricedNode(type="cpu_worker", cpus=2.0, gpus=0.0)] * 4
     assert book.nodes[:1] == nodes()
 
 
@@ -215,7 +215,7 @@ def trial_named(name):
 
 def test_who_looks_on_is_told_how_many_trials_wait_for_a_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "_LOOK_EVERY", 0.0)
-    monkeypatch.setattr(tuning, "node_of", lambda _: None)
+    monkeypatch.setattr(tuning, "node_of", lambda _: None)  # these trials have no actors
     book, told = Book(), []
     callback = BookCallback(book)
     watch = tuning._Watch(callback, book, StopRequest(tmp_path), told.append)
