@@ -22,6 +22,7 @@ from search.cluster_files.head_rules import head_findings
 from search.cluster_files.image_rules import image_findings, launcher_images
 from search.cluster_files.kuberay import KubeRayFile, is_kuberay
 from search.cluster_files.kuberay_access import kuberay_access_findings
+from search.cluster_files.kuberay_growth import kuberay_growth_findings
 from search.cluster_files.kuberay_rules import kuberay_findings, kuberay_images, kuberay_shapes
 from search.cluster_files.launcher import LauncherFile
 from search.cluster_files.paths import path_findings
@@ -90,6 +91,7 @@ def _kuberay(file: KubeRayFile, trial: Trial) -> Iterator[Finding]:
     if file.head:
         yield from image_findings(kuberay_images(file))
         yield from fitting_findings(kuberay_shapes(file), trial)
+        yield from kuberay_growth_findings(file)
         yield from kuberay_access_findings(file)
 
 

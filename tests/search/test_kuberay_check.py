@@ -37,6 +37,16 @@ def container(group: dict[str, Any]) -> dict[str, Any]:
     return group["template"]["spec"]["containers"][0]
 
 
+def told(job: dict[str, Any], value: str) -> None:
+    """What the head is told that may come."""
+    (entry,) = [e for e in container(head(job))["env"] if e["name"] == "NEUROSWEEP_MAY_GROW"]
+    entry["value"] = value
+
+
+def a_second_group(job: dict[str, Any]) -> None:
+    cluster(job)["workerGroupSpecs"].append({**workers(job), "groupName": "more", "maxReplicas": 2})
+
+
 def by_environment(job: dict[str, Any], **token: Any) -> None:
     """The token as KubeRay before 1.5 took it."""
     cluster(job).pop("authOptions")
@@ -78,8 +88,23 @@ BROKEN = {
     ),
     "too small workers": (
         "resources",
-        lambda j: container(workers(j))["resources"]["limits"].update(cpu="3500m"),
+        lambda j: (
+            container(workers(j))["resources"]["limits"].update(cpu="3500m"),
+            told(j, "[{CPU: 3.5, GPU: 1, nodes: 8}]"),
+        ),
     ),
+    "more workers than the head is told": ("may-grow", lambda j: workers(j).update(maxReplicas=9)),
+    "larger workers than the head is told": (
+        "may-grow",
+        lambda j: container(workers(j))["resources"]["limits"].update(cpu="16"),
+    ),
+    "a kind that the head is not told of": ("may-grow", a_second_group),
+    "several hosts each": ("may-grow", lambda j: workers(j).update(numOfHosts=2)),
+    "a head that is told nothing": (
+        "may-grow",
+        lambda j: container(head(j))["env"].pop(),
+    ),
+    "a head that is told nonsense": ("may-grow", lambda j: told(j, "eight")),
     "no workers": ("resources", lambda j: cluster(j).update(workerGroupSpecs=[])),
     "nobody adds workers": (
         "resources",
@@ -97,7 +122,7 @@ BROKEN = {
         lambda j: head(j).update(headService={"spec": {"type": "NodePort"}}),
     ),
     "an ingress": ("dashboard", lambda j: head(j).update(enableIngress=True)),
-    "usage statistics": ("usage-statistics", lambda j: container(head(j)).update(env=[])),
+    "usage statistics": ("usage-statistics", lambda j: container(head(j))["env"].pop(0)),
     "runs on the head's disk": (
         "runs",
         lambda j: head(j)["template"]["spec"].update(volumes=[{"name": "shared", "emptyDir": {}}]),
@@ -123,8 +148,18 @@ FINE = {
         j, valueFrom={"secretKeyRef": {"name": "t"}}
     ),
     "a token that KubeRay makes": lambda j: cluster(j).update(authOptions={"mode": "token"}),
+    "kinds that are told in parts": lambda j: (
+        a_second_group(j),
+        told(j, '[{"CPU": 8, "GPU": 1, "nodes": 4}, {"CPU": 8, "GPU": 1, "nodes": 6}]'),
+    ),
+    "workers that are there from the start": lambda j: (
+        cluster(j).update(enableInTreeAutoscaling=False),
+        container(head(j))["env"].pop(),
+        workers(j).update(replicas=8, minReplicas=0),
+    ),
     "Ray's own parameters say it": lambda j: (
         workers(j).update(rayStartParams={"num-cpus": "4", "num-gpus": "1"}),
+        told(j, "[{CPU: 4, GPU: 1, nodes: 8}]"),
         container(workers(j)).pop("resources"),
     ),
 }
@@ -164,6 +199,13 @@ def test_trials_without_gpus_fit_workers_without(tmp_path):
     def no_gpus(job: dict[str, Any]) -> None:
         for limits in container(workers(job))["resources"].values():
             limits.pop("nvidia.com/gpu")
+        told(job, "[{CPU: 8, nodes: 8}]")
 
     assert rules(broken(no_gpus, tmp_path, trial=Trial(cpus=1, gpus="auto", source="t"))) == set()
     assert rules(broken(no_gpus, tmp_path)) == {"resources"}
+
+
+def test_what_the_head_is_to_be_told_is_said_with_the_right_figures(tmp_path):
+    (finding,) = broken(BROKEN["a kind that the head is not told of"][1], tmp_path)
+    assert finding.level == "error"
+    assert finding.advice.endswith('NEUROSWEEP_MAY_GROW: "[{CPU: 8, GPU: 1, nodes: 10}]"')
