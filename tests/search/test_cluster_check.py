@@ -223,13 +223,25 @@ def test_a_folder_that_is_not_the_checkout_is_named(tmp_path, monkeypatch):
         (Trial(cpus=8, gpus=1, source="t"), True),
         (Trial(cpus=9, gpus=1, source="t"), False),
         (Trial(cpus=1, gpus=0.5, source="t"), True),
-        (Trial(cpus=1, gpus=2, source="t"), False),
+        (Trial(cpus=9, gpus=2, source="t"), False),
         (Trial(cpus=8, gpus="auto", source="t"), True),
         (Trial(cpus=9, gpus="auto", source="t"), False),
     ],
 )
 def test_trials_are_compared_with_each_kind_of_worker(trial, fits, tmp_path):
     assert (rules(found(tmp_path, launcher(), trial=trial)) == set()) is fits
+
+
+def test_gpus_that_only_fine_tuning_would_take_are_no_error(tmp_path):
+    two = Trial(cpus=8, gpus=2, source="t")
+    (finding,) = [one for one in found(tmp_path, launcher(), trial=two) if one.rule == "resources"]
+    assert finding.level == "warning"
+    assert "no kind of worker has 2 GPUs" in finding.received
+    large = changed(lambda d: worker(d)["resources"].update(GPU=2))
+    assert rules(found(tmp_path, large, trial=two)) == set()
+    none = changed(every_worker(CPU=64, GPU=0))
+    (finding,) = [one for one in found(tmp_path, none, trial=two) if one.rule == "resources"]
+    assert finding.level == "error"
 
 
 ONPREM_BROKEN = {
