@@ -33,6 +33,8 @@ from search.cluster_files.sdk import sdk_findings
 
 __all__ = ["check"]
 
+_CLAIM = "PersistentVolumeClaim"  # of a file like clusters/kuberay_storage.yaml: only filled in
+
 
 def check(path: Path, trial: Trial) -> list[Finding]:
     """Everything that is wrong with a cluster file; nothing is started, and no cloud is asked.
@@ -58,7 +60,7 @@ def _by_kind(documents: list[dict[str, Any]], trial: Trial) -> Iterator[Finding]
             yield from _kuberay(KubeRayFile(written=document, others=others), trial)
     elif len(documents) == 1 and {"provider", "cluster_name"} & documents[0].keys():
         yield from _launcher(documents[0], trial)
-    else:
+    elif not all(document.get("kind") == _CLAIM for document in documents):
         yield error(
             "kind",
             "neither keys of Ray's launcher (cluster_name, provider) nor apiVersion: ray.io/…",

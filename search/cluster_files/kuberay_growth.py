@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -57,7 +58,8 @@ def _coming(file: KubeRayFile) -> Counter[tuple[float, float]]:
 def _nodes(file: KubeRayFile, name: str) -> int | None:
     group = file.workers[name]
     most, each = number(group.get("maxReplicas")), number(group.get("numOfHosts", 1))
-    return None if most is None or each is None else int(most * each)
+    nodes = (most or 0) * (each or 0)
+    return int(nodes) if 1 <= nodes < math.inf else None
 
 
 def _is_known(shape: Shape) -> bool:

@@ -10,7 +10,7 @@ from yaml import safe_dump
 
 from search.cli import main
 
-OURS = [*LAUNCHER, "clusters/kuberay.yaml"]
+OURS = [*LAUNCHER, "clusters/kuberay.yaml", "clusters/kuberay_storage.yaml"]
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_the_dockerfile_runs_the_very_installations_of_the_cluster_files():
 
 
 def test_on_kubernetes_the_image_has_what_the_job_calls():
-    entrypoint = kuberay()[1]["spec"]["entrypoint"]
+    entrypoint = kuberay()["spec"]["entrypoint"]
     assert entrypoint.startswith(
         "neurosweep search /home/ray/neurosweep/experiments/brain_mri.yaml"
     )
