@@ -212,12 +212,17 @@ def test_a_node_without_a_suitable_python_is_told_what_to_install(node):
     assert "needs Python 3.11 to 3.13 that can make environments" in done.stderr
 
 
-def test_the_roles_for_aws_are_those_that_the_cluster_file_names():
+def test_the_head_alone_has_rights_in_the_account():
     roles = yaml.safe_load((ROOT / "clusters" / "aws_roles.json").read_text())["Resources"]
-    profiles = {
-        one["Properties"]["InstanceProfileName"]
-        for one in roles.values()
-        if one["Type"] == "AWS::IAM::InstanceProfile"
-    }
-    kinds = launcher()["available_node_types"].values()
-    assert profiles == {kind["node_config"]["IamInstanceProfile"]["Name"] for kind in kinds}
+    profiles = [one for one in roles.values() if one["Type"] == "AWS::IAM::InstanceProfile"]
+    (name,) = (one["Properties"]["InstanceProfileName"] for one in profiles)
+    assert [one["Type"] for one in roles.values()].count("AWS::IAM::Role") == 1
+    kinds = launcher()["available_node_types"]
+    assert kinds.pop("head")["node_config"]["IamInstanceProfile"] == {"Name": name}
+    kinds |= launcher("clusters/gcp.yaml")["available_node_types"]
+    kinds.pop("head")
+    for kind in kinds.values():
+        assert not {"IamInstanceProfile", "serviceAccounts"} & kind["node_config"].keys()
+    for file in ("cluster.yaml", "clusters/gcp.yaml"):
+        (command,) = launcher(file)["worker_setup_commands"]
+        assert command.endswith("-e ~/neurosweep'[gpu]'")
