@@ -2,11 +2,13 @@
 # `pip install`, once: a node on which exactly this was installed before is done at once. The setup
 # commands of the cluster files call it.
 #
-#   install.sh [--venv DIR] -c ~/neurosweep/constraints.txt -e ~/neurosweep'[gpu]' [PACKAGE…]
+#   [NEUROSWEEP_CACHE=DIR] install.sh [--venv DIR] -c ~/neurosweep/constraints.txt -e ~/neurosweep'[gpu]' [PACKAGE…]
 #
 # What follows --venv DIR is pip's. Without --venv it installs into the Python that is first on the
 # path, which a container has for itself. With -e code is used where it lies: what file_mounts brings
-# later needs no second installation.
+# later needs no second installation. NEUROSWEEP_CACHE is the folder of images, weights and features on
+# this node, ~/neurosweep-cache if it is not set; whatever runs here later has it from the file that
+# is written last.
 set -euo pipefail
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -44,13 +46,16 @@ if [ ! -e "$marks/$wanted" ]; then
   touch "$marks/$wanted"
 fi
 
-# What every shell on the node needs, `ray exec` and `ray attach` included: our Python first, the
-# token asked for. A login shell reads one profile only, and a bare home folder has none.
+# What `ray start` and every shell on the node need, `ray exec` and `ray attach` included: our Python
+# first, the token asked for, one cache. A login shell reads one profile only, and a bare home folder
+# has none.
 settings=$HOME/.neurosweep.sh
+cache=${NEUROSWEEP_CACHE:-$HOME/neurosweep-cache}
 {
   echo "export PATH=\"$(dirname "$("$python" -c 'import sys; print(sys.executable)')"):\$PATH\""
   echo 'export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0'
-  echo "export NEUROSWEEP_CACHE=\"\${NEUROSWEEP_CACHE:-\$HOME/neurosweep-cache}\""
+  # A container that has it in its environment, as on Kubernetes, keeps that.
+  printf '[ -n "${NEUROSWEEP_CACHE:-}" ] || export NEUROSWEEP_CACHE=%q\n' "$cache"
 } >"$settings"
 profile=$HOME/.profile
 for name in .bash_login .bash_profile; do

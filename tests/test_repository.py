@@ -77,8 +77,9 @@ def test_the_cluster_has_a_head_without_gpu_or_trials_and_gpu_workers_that_can_g
         assert kind["min_workers"] == 0
     start = " ".join(cluster["head_start_ray_commands"])
     assert "--dashboard-host=127.0.0.1" in start
-    assert "RAY_USAGE_STATS_ENABLED=0" in start
-    assert "RAY_AUTH_MODE=token" in start
+    assert ". ~/.neurosweep.sh; ray start" in start
+    settings = (ROOT / "clusters/install.sh").read_text()
+    assert "export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0" in settings
     assert cluster["docker"]["image"].startswith(f"rayproject/ray:{pinned()['ray']}-py311")
 
 

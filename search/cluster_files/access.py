@@ -95,8 +95,9 @@ def _asks(node: str, start: Start) -> Iterator[Finding]:
         yield error(
             "authentication",
             f"{said} in the {node}'s `ray start`",
-            "write RAY_AUTH_MODE=token before `ray start`, on head and workers: whoever reaches a "
-            "cluster without it runs code on it",
+            "let the setup run clusters/install.sh, and write `. ~/.neurosweep.sh;` before `ray "
+            "start`, or RAY_AUTH_MODE=token itself, on head and workers: whoever reaches a cluster "
+            "without it runs code on it",
         )
 
 

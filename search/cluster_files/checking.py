@@ -22,6 +22,7 @@ from search.cluster_files.head_rules import head_findings
 from search.cluster_files.image_rules import image_findings, launcher_images
 from search.cluster_files.kuberay import KubeRayFile, is_kuberay
 from search.cluster_files.kuberay_access import kuberay_access_findings
+from search.cluster_files.kuberay_growth import kuberay_growth_findings
 from search.cluster_files.kuberay_rules import kuberay_findings, kuberay_images, kuberay_shapes
 from search.cluster_files.launcher import LauncherFile
 from search.cluster_files.paths import path_findings
@@ -31,6 +32,8 @@ from search.cluster_files.reading import mapping, read
 from search.cluster_files.sdk import sdk_findings
 
 __all__ = ["check"]
+
+_CLAIM = "PersistentVolumeClaim"  # of a file like clusters/kuberay_storage.yaml: only filled in
 
 
 def check(path: Path, trial: Trial) -> list[Finding]:
@@ -57,7 +60,7 @@ def _by_kind(documents: list[dict[str, Any]], trial: Trial) -> Iterator[Finding]
             yield from _kuberay(KubeRayFile(written=document, others=others), trial)
     elif len(documents) == 1 and {"provider", "cluster_name"} & documents[0].keys():
         yield from _launcher(documents[0], trial)
-    else:
+    elif not all(document.get("kind") == _CLAIM for document in documents):
         yield error(
             "kind",
             "neither keys of Ray's launcher (cluster_name, provider) nor apiVersion: ray.io/…",
@@ -90,6 +93,7 @@ def _kuberay(file: KubeRayFile, trial: Trial) -> Iterator[Finding]:
     if file.head:
         yield from image_findings(kuberay_images(file))
         yield from fitting_findings(kuberay_shapes(file), trial)
+        yield from kuberay_growth_findings(file)
         yield from kuberay_access_findings(file)
 
 

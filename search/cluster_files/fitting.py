@@ -20,7 +20,8 @@ class Trial:
 
     Args:
         cpus: `resources.cpus_per_trial`.
-        gpus: `resources.gpus_per_trial`; `auto` is one where any worker has GPUs, else none.
+        gpus: `resources.gpus_per_trial`; `auto` is one where any worker has GPUs, else none. Of
+            more than one a trial of the search takes one; fine-tuning of backbones takes all.
         source: The experiment that says so.
     """
 
@@ -59,8 +60,9 @@ def fitting_findings(shapes: Mapping[str, Shape], trial: Trial) -> Iterator[Find
         )
         return
     unknown = [name for name, shape in shapes.items() if shape.cpus is None or shape.gpus is None]
-    gpus = _gpus(shapes, trial)
+    gpus = min(_gpus(shapes, trial), 1.0)  # more than one is for fine-tuning alone
     if any(_fits(shape, trial.cpus, gpus) for shape in shapes.values()):
+        yield from _for_fine_tuning(shapes, trial)
         return
     asked = f"a trial asks for {trial.cpus:g} CPUs and {gpus:g} GPUs ({trial.source})"
     known = {name: shape for name, shape in shapes.items() if name not in unknown}
@@ -70,6 +72,17 @@ def fitting_findings(shapes: Mapping[str, Shape], trial: Trial) -> Iterator[Find
         f"{asked}, and no kind of worker offers that: {offered}",
         "take larger workers, or lower resources.cpus_per_trial or resources.gpus_per_trial",
     )
+
+
+def _for_fine_tuning(shapes: Mapping[str, Shape], trial: Trial) -> Iterator[Finding]:
+    gpus = _gpus(shapes, trial)
+    if gpus > 1 and not any(_fits(shape, trial.cpus, gpus) for shape in shapes.values()):
+        yield warning(
+            "resources",
+            f"no kind of worker has {gpus:g} GPUs ({trial.source}): trials take one each, and "
+            "fine-tuning of backbones, which could use more, will take one as well",
+            f"add a kind with {gpus:g} GPUs, or set resources.gpus_per_trial to 1",
+        )
 
 
 def unsaid_findings(file: LauncherFile) -> Iterator[Finding]:

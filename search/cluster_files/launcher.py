@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from search.cluster_files.reading import mapping, texts
-from search.cluster_files.start_commands import Start, starts
+from search.cluster_files.start_commands import SETTINGS, Start, starts
 
 __all__ = ["LauncherFile"]
+
+_WRITER = "clusters/install.sh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +55,12 @@ class LauncherFile:
     @property
     def head_starts(self) -> list[Start]:
         """The head's `ray start`, one if the file is in order."""
-        return starts(texts(self.value("head_start_ray_commands")))
+        return self._starts("head", ())
 
     @property
     def worker_starts(self) -> list[Start]:
         """The workers' `ray start`, one if the file is in order."""
-        return starts(texts(self.value("worker_start_ray_commands")))
+        return self._starts("worker", self.workers.values())
 
     @property
     def setup(self) -> list[str]:
@@ -68,6 +70,19 @@ class LauncherFile:
         own = (texts(kind.get("worker_setup_commands")) for kind in self.workers.values())
         return [*common, *(command for commands in own for command in commands)]
 
+    def _starts(self, node: str, kinds: Iterable[Mapping[str, Any]]) -> list[Start]:
+        name = f"{node}_setup_commands"
+        common = [*texts(self.value("setup_commands")), *texts(self.value(name))]
+        # A kind's own setup commands stand in the place of those of all workers.
+        setups = [common, *(texts(kind[name]) for kind in kinds if name in kind)]
+        settings = SETTINGS if all(map(_writes_settings, setups)) else None
+        return starts(texts(self.value(f"{node}_start_ray_commands")), settings)
+
     @property
     def _types(self) -> dict[str, Any]:
         return mapping(self.value("available_node_types"))
+
+
+def _writes_settings(commands: list[str]) -> bool:
+    """Whether a setup leaves the file of settings that start commands may read."""
+    return any(_WRITER in command for command in commands)

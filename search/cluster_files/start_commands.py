@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Start", "starts"]
+__all__ = ["SETTINGS", "SETTINGS_FILE", "Start", "starts"]
+
+SETTINGS_FILE = ".neurosweep.sh"
+"""The file in a node's home folder that clusters/install.sh writes."""
+
+SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+"""What that file exports and rules ask for."""
 
 _ENDS = {";", "&", "&&", "|", "||", "(", ")", "{", "}", "then", "do", "else"}
 
@@ -27,12 +33,17 @@ class Start:
     environment: dict[str, str]
 
 
-def starts(commands: Iterable[str]) -> list[Start]:
-    """Every `ray start` in shell commands; what cannot be split into words has none."""
-    return [start for command in commands for start in _in_one(command)]
+def starts(commands: Iterable[str], settings: Mapping[str, str] | None = None) -> list[Start]:
+    """Every `ray start` in shell commands; what cannot be split into words has none.
+
+    Args:
+        commands: As they stand in a file.
+        settings: What `. ~/.neurosweep.sh` exports; None where nothing writes that file.
+    """
+    return [start for command in commands for start in _in_one(command, settings or {})]
 
 
-def _in_one(command: str) -> list[Start]:
+def _in_one(command: str, settings: Mapping[str, str]) -> list[Start]:
     exported: dict[str, str] = {}
     found: list[Start] = []
     for words in _simple_commands(command):
@@ -41,19 +52,21 @@ def _in_one(command: str) -> list[Start]:
             exported |= {name: value for name, value in assigned.items() if name in exported}
         elif rest[0] == "export":
             exported |= _assignments(rest[1:])[0]
+        elif rest[0] in {".", "source"} and rest[-1].endswith(f"/{SETTINGS_FILE}"):
+            exported |= settings
         elif (at := _ray_start(rest)) is not None:
             # `env A=1 ray start` and `sudo A=1 ray start` assign after their own name.
             between = _assignments([word for word in rest[:at] if "=" in word])[0]
             environment = {**exported, **assigned, **between}
             found.append(Start(text=command, flags=_flags(rest[at + 2 :]), environment=environment))
         else:
-            found += [_below({**exported, **assigned}, start) for start in _quoted(rest)]
+            found += [_below({**exported, **assigned}, start) for start in _quoted(rest, settings)]
     return found
 
 
-def _quoted(words: list[str]) -> list[Start]:
+def _quoted(words: list[str], settings: Mapping[str, str]) -> list[Start]:
     """What a shell of its own starts, as in `bash -c 'ray start'`."""
-    return [start for word in words if "ray start" in word for start in _in_one(word)]
+    return [start for word in words if "ray start" in word for start in _in_one(word, settings)]
 
 
 def _below(environment: dict[str, str], start: Start) -> Start:

@@ -132,8 +132,7 @@ class _JobServer:
     """Ray's job server on this machine."""
 
     def __init__(self) -> None:
-        token = Path.home() / ".ray" / "auth_token"
-        if token.is_file():
+        if _has_token():
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             from ray.job_submission import JobSubmissionClient
@@ -164,6 +163,14 @@ class _JobServer:
     def last_lines(self, name: str) -> str:
         lines = self._client.get_job_logs(name).splitlines()
         return "\n".join(lines[-_LINES_SHOWN:])
+
+
+def _has_token() -> bool:
+    """Whether this node has a token, where Ray looks for one: two variables, then a file."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return (Path(path) if path else Path.home() / ".ray" / "auth_token").is_file()
 
 
 def _is_ours(job: Any) -> bool:

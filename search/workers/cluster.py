@@ -15,7 +15,8 @@ from search.experiment import Experiment, Resources
 from search.workers.growth import autoscaler_file, read_growth
 from search.workers.joining import kept_nodes, wait_for_nodes
 from search.workers.nodes import Node, gcs_port, live_nodes, on_node
-from search.workers.room import Capacity, Room
+from search.workers.room import Capacity, Growth, Room
+from search.workers.stated_growth import MAY_GROW, read_stated_growth
 
 __all__ = ["Capacity", "connected", "for_fine_tuning", "plan_workers"]
 
@@ -44,14 +45,16 @@ def connected(
     Raises:
         NeurosweepError: if no cluster answers at the address.
         CodeMismatchError: if it has another Python or Ray.
+        UserError: if what the environment says of the cluster's growth is nonsense.
     """
+    stated = None if address is None else _stated()
     before = Path.cwd()
     os.chdir(folder)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = _import_path()  # a local Ray passes it on to its workers
     try:
         _reach(address, cpus)
-        yield _capacity(note)
+        yield _capacity(note, stated)
     finally:
         import ray
 
@@ -135,11 +138,17 @@ def _reach(address: str | None, cpus: int | None) -> None:
         raise KeyboardInterrupt from None
 
 
-def _capacity(note: Callable[[str], None]) -> Capacity:
+def _stated() -> Growth | None:
+    """What this driver's environment says that may come: where it does, no file is looked for."""
+    text = os.environ.get(MAY_GROW, "")
+    return read_stated_growth(text) if text else None
+
+
+def _capacity(note: Callable[[str], None], stated: Growth | None = None) -> Capacity:
     head = next((node for node in live_nodes() if node.is_head), None)
-    growth, doubt = None, ""
+    growth, doubt = stated, ""
     try:
-        text = None if head is None else _autoscaler_file(head)
+        text = None if head is None or stated else _autoscaler_file(head)
         if text is not None:
             wait_for_nodes(kept_nodes(text), lambda: len(live_nodes()), note)
             growth = read_growth(text)

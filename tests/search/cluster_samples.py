@@ -13,6 +13,7 @@ from search.cluster_files.fitting import Trial
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ("cluster.yaml", "clusters/gcp.yaml", "clusters/onprem.yaml")
 KUBERAY = "clusters/kuberay.yaml"
+STORAGE = "clusters/kuberay_storage.yaml"
 TRIAL = Trial(cpus=4, gpus=1, source="test")
 FILLED = {
     "FILL_IN_GCP_PROJECT": "some-project",
@@ -37,8 +38,8 @@ def launcher(name: str = "cluster.yaml") -> dict[str, Any]:
     return yaml.safe_load(_plain([yaml.safe_load(filled(name))]))
 
 
-def kuberay() -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(_plain(yaml.safe_load_all(filled(KUBERAY)))))
+def kuberay() -> dict[str, Any]:
+    return yaml.safe_load(_plain([yaml.safe_load(filled(KUBERAY))]))
 
 
 def found(folder: Path, *documents: Any, trial: Trial = TRIAL) -> list[Finding]:

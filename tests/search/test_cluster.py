@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from neurosweep.errors import CodeMismatchError, NeurosweepError
+from neurosweep.errors import CodeMismatchError, NeurosweepError, UserError
 from search.experiment import Resources
 from search.experiment_file import parse_experiment
 from search.workers import cluster
@@ -143,3 +143,79 @@ def test_what_the_autoscalers_file_says_counts_and_what_is_wrong_with_it_is_told
     assert capacity.cpus == cpus
     assert capacity.doubt.startswith(doubt)
     assert bool(capacity.doubt) == bool(doubt)
+
+
+HEAD = Node(id="a", hostname="x", address="10.0.0.1", cpus=0, gpus=0, is_head=True, is_here=True)
+
+
+@pytest.fixture
+def head_alone(monkeypatch, tmp_path):
+    """A cluster that has no worker yet, and whose autoscaler is not to be seen from here."""
+    import ray
+
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [HEAD])
+    monkeypatch.setattr(cluster, "gcs_port", lambda: "6379")
+    monkeypatch.setattr(cluster, "autoscaler_file", lambda _: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("said", "workers", "gpus"),
+    [
+        ("[{CPU: 8, GPU: 1, nodes: 8}]", 8, 1.0),
+        ('[{"CPU": 8, "nodes": 3}]', 6, 0.0),
+        ("[{CPU: 4, GPU: 1, nodes: 2}, {CPU: 16, GPU: 2, nodes: 1}]", 4, 1.0),
+    ],
+)
+def test_what_the_environment_says_that_may_come_counts_before_a_worker_is_there(
+    head_alone, monkeypatch, said, workers, gpus
+):
+    monkeypatch.setenv("NEUROSWEEP_MAY_GROW", said)
+    with connected("auto", head_alone) as capacity:
+        planned = plan_workers(Resources(cpus_per_trial=4), capacity)
+    assert planned == (workers, {"CPU": 4.0, "GPU": gpus})
+
+
+def test_without_it_a_head_alone_has_no_room_and_a_local_ray_does_not_look_at_it(
+    head_alone, monkeypatch
+):
+    with connected("auto", head_alone) as capacity:
+        assert capacity.growth is None
+    monkeypatch.setenv("NEUROSWEEP_MAY_GROW", "nonsense")
+    with connected(None, head_alone) as capacity:
+        assert capacity.growth is None
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("eight", "it is no list"),
+        ("[]", "it is no list"),
+        ("[8]", "each kind has CPU and nodes"),
+        ("[{CPU: 8}]", "each kind has CPU and nodes"),
+        ("[{CPU: 8, nodes: 1, GPUs: 1}]", "no other key"),
+        ("[{CPU: many, nodes: 1}]", "CPU is a number"),
+        ("[{CPU: true, nodes: 1}]", "CPU is a number"),
+        ("[{CPU: .nan, nodes: 1}]", "CPU is a number from 0"),
+        ("[{CPU: 8, nodes: 1.5}]", "nodes is a whole number"),
+        ("[{CPU: 8, nodes: 0}]", "nodes is a whole number"),
+        ("[{CPU: 0, nodes: 1}]", "CPU is more than 0"),
+        ("[{CPU: 8, GPU: -1, nodes: 1}]", "GPU is a number from 0"),
+        (f"[{{CPU: 8, nodes: {'9' * 400}}}]", "nodes is a number from 0"),
+        ("[{CPU: 8, nodes: !!python/object/apply:os.getpid []}]", "could not determine"),
+        ("[" * 9_000, "recursion"),
+        ("# " * 9_000, "more than 10000 characters"),
+        ("[{CPU: 8", "while parsing"),
+    ],
+)
+def test_nonsense_in_the_environment_is_told_before_the_cluster_is_reached(
+    monkeypatch, tmp_path, said, why
+):
+    monkeypatch.setenv("NEUROSWEEP_MAY_GROW", said)
+    told = f"NEUROSWEEP_MAY_GROW lists .*{why}"
+    with pytest.raises(UserError, match=told) as raised, connected("auto", tmp_path):
+        pass
+    assert len(str(raised.value)) < 500

@@ -26,6 +26,9 @@ def worker(document: dict[str, Any], name: str = "l4_spot") -> dict[str, Any]:
     return document["available_node_types"][name]
 
 
+SETTINGS = ". ~/.neurosweep.sh;"
+
+
 def in_start(node: str, before: str, after: str):
     def change(document: dict[str, Any]) -> None:
         commands = document[f"{node}_start_ray_commands"]
@@ -95,18 +98,30 @@ BROKEN = {
     "an open port": ("dashboard", lambda d: d["provider"].update(security_group=OPEN)),
     "no mode on the head": (
         "authentication",
-        in_start("head", "RAY_AUTH_MODE=token", "RAY_AUTH_MODE=disabled"),
+        in_start("head", SETTINGS, "export RAY_AUTH_MODE=disabled RAY_USAGE_STATS_ENABLED=0;"),
     ),
-    "no mode on workers": ("authentication", in_start("worker", "RAY_AUTH_MODE=token", "A=1")),
+    "a mode that is taken back": (
+        "authentication",
+        in_start("head", SETTINGS, f"{SETTINGS} export RAY_AUTH_MODE=disabled;"),
+    ),
+    "no mode on workers": ("authentication", in_start("worker", SETTINGS, "export A=1;")),
+    "settings that nothing writes": (
+        "authentication",
+        lambda d: d.update(worker_setup_commands=["pip install ray"]),
+    ),
+    "settings that one kind lacks": (
+        "authentication",
+        lambda d: worker(d).update(worker_setup_commands=["pip install ray"]),
+    ),
     "no token brought": ("authentication", lambda d: d["file_mounts"].pop("~/.ray/auth_token")),
     "no start": ("authentication", lambda d: d.update(worker_start_ray_commands=["ray stop"])),
     "a token in the file": (
         "authentication",
-        in_start("head", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN=abcdef0123456789 RAY_AUTH_MODE"),
+        in_start("head", SETTINGS, f"{SETTINGS} export RAY_AUTH_TOKEN=abcdef0123456789;"),
     ),
     "usage statistics": (
         "usage-statistics",
-        in_start("head", "RAY_USAGE_STATS_ENABLED=0", "RAY_USAGE_STATS_ENABLED=1"),
+        in_start("head", SETTINGS, f"{SETTINGS} export RAY_USAGE_STATS_ENABLED=1;"),
     ),
     # money
     "workers that wait": ("min-workers", lambda d: worker(d).update(min_workers=1)),
@@ -158,6 +173,12 @@ FINE = {
     "a digest": lambda d: d["docker"].update(image="rayproject/ray@sha256:" + "0" * 64),
     "our own image": lambda d: d["docker"].update(
         image="r.example.org:5000/neurosweep:2.60.0-py3.11.7"
+    ),
+    "settings that are written out": in_start(
+        "head", SETTINGS, "export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0;"
+    ),
+    "one setup for all nodes": lambda d: d.update(
+        setup_commands=d.pop("head_setup_commands"), worker_setup_commands=[]
     ),
     "assigned for one command": lambda d: d.update(
         worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP:6379"]
@@ -223,13 +244,25 @@ def test_a_folder_that_is_not_the_checkout_is_named(tmp_path, monkeypatch):
         (Trial(cpus=8, gpus=1, source="t"), True),
         (Trial(cpus=9, gpus=1, source="t"), False),
         (Trial(cpus=1, gpus=0.5, source="t"), True),
-        (Trial(cpus=1, gpus=2, source="t"), False),
+        (Trial(cpus=9, gpus=2, source="t"), False),
         (Trial(cpus=8, gpus="auto", source="t"), True),
         (Trial(cpus=9, gpus="auto", source="t"), False),
     ],
 )
 def test_trials_are_compared_with_each_kind_of_worker(trial, fits, tmp_path):
     assert (rules(found(tmp_path, launcher(), trial=trial)) == set()) is fits
+
+
+def test_gpus_that_only_fine_tuning_would_take_are_no_error(tmp_path):
+    two = Trial(cpus=8, gpus=2, source="t")
+    (finding,) = [one for one in found(tmp_path, launcher(), trial=two) if one.rule == "resources"]
+    assert finding.level == "warning"
+    assert "no kind of worker has 2 GPUs" in finding.received
+    large = changed(lambda d: worker(d)["resources"].update(GPU=2))
+    assert rules(found(tmp_path, large, trial=two)) == set()
+    none = changed(every_worker(CPU=64, GPU=0))
+    (finding,) = [one for one in found(tmp_path, none, trial=two) if one.rule == "resources"]
+    assert finding.level == "error"
 
 
 ONPREM_BROKEN = {

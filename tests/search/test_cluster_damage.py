@@ -84,7 +84,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     wrong=WRONG,
 )
 def test_a_damaged_file_gives_findings_and_no_traceback(name, chooser, wrong, tmp_path_factory):
-    documents = kuberay() if name == "kuberay" else [launcher(name)]
+    documents = [kuberay() if name == "kuberay" else launcher(name)]
     for _ in range(chooser.choice([1, 1, 2, 4])):
         container, key = chooser.choice(places(documents[-1]))
         if chooser.random() < 0.5:

@@ -12,9 +12,11 @@ from cluster_samples import KUBERAY, LAUNCHER, ROOT, kuberay, launcher
 from packaging.specifiers import SpecifierSet
 
 from search.cluster_files.images import IMAGES, LOOKED_UP, OUR_PYTHON, OUR_RAY, parse, python_of
+from search.cluster_files.start_commands import SETTINGS
 
 DOCKERFILE = (ROOT / "clusters" / "Dockerfile").read_text()
 INSTALL = ROOT / "clusters" / "install.sh"
+CACHE = "NEUROSWEEP_CACHE=$HOME/neurosweep-cache "
 
 
 def test_our_ray_is_the_installed_and_the_pinned_one():
@@ -94,14 +96,14 @@ def test_the_dockerfile_runs_the_very_installations_of_the_cluster_files():
     for name in ("cluster.yaml", "clusters/gcp.yaml"):
         document = launcher(name)
         for key in ("head_setup_commands", "worker_setup_commands"):
-            asked |= set(document[key])
+            asked |= {command.removeprefix(CACHE) for command in document[key]}
     assert asked == set(
         re.findall(r"(bash ~/neurosweep/clusters/install\.sh .+?) *\\?\n", DOCKERFILE)
     )
 
 
 def test_on_kubernetes_the_image_has_what_the_job_calls():
-    entrypoint = kuberay()[1]["spec"]["entrypoint"]
+    entrypoint = kuberay()["spec"]["entrypoint"]
     assert entrypoint.startswith(
         "neurosweep search /home/ray/neurosweep/experiments/brain_mri.yaml"
     )
@@ -188,6 +190,41 @@ def test_shells_of_a_node_find_the_program_and_ask_for_the_token(node):
     assert (node / ".profile").read_text() == ". ~/.neurosweep.sh\n"
 
 
+def in_shell(node, command, **more) -> str:
+    """What a command prints in a shell as Ray's launcher opens one."""
+    words = ["bash", "--login", "-c", "-i", command]
+    environment = {"PATH": f"{node}/bin:{os.environ['PATH']}", "HOME": str(node), **more}
+    return subprocess.run(words, env=environment, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_settings_are_those_that_the_check_takes_for_granted(node):
+    install(node)
+    exported = in_shell(node, ". ~/.neurosweep.sh; env").splitlines()
+    assert {f"{name}={value}" for name, value in SETTINGS.items()} <= set(exported)
+
+
+@pytest.mark.parametrize("name", LAUNCHER)
+@pytest.mark.parametrize("kind", ["head", "worker"])
+def test_ray_and_shells_on_a_node_take_the_cache_that_the_setup_names(node, name, kind):
+    (setup,) = launcher(name)[f"{kind}_setup_commands"]
+    assert setup.count(CACHE) == 1
+    environment = {"PATH": f"{node}/bin:{os.environ['PATH']}", "HOME": str(node)}
+    words = ["bash", "-c", setup.replace(CACHE, "NEUROSWEEP_CACHE='/large disk/$1' ")]
+    subprocess.run(words, env=environment, check=True)
+    programs = node / ("neurosweep-env/bin" if "onprem" in name else "bin")
+    said = 'echo "$NEUROSWEEP_CACHE" "$RAY_AUTH_MODE" "${PATH%%:*}"'
+    (programs / "ray").write_text(f"#!/bin/sh\n{said}\n")
+    (programs / "ray").chmod(0o755)
+    start = launcher(name)[f"{kind}_start_ray_commands"][1]
+    assert in_shell(node, start) == f"/large disk/$1 token {programs}"
+    assert in_shell(node, said) == f"/large disk/$1 token {programs}"
+
+
+def test_a_container_keeps_the_cache_of_its_environment(node):
+    install(node)
+    assert in_shell(node, 'echo "$NEUROSWEEP_CACHE"', NEUROSWEEP_CACHE="/cache") == "/cache"
+
+
 def test_a_profile_that_hides_another_is_the_one_that_is_extended(node):
     (node / ".bash_profile").write_text("# mine\n")
     install(node)
@@ -212,12 +249,17 @@ def test_a_node_without_a_suitable_python_is_told_what_to_install(node):
     assert "needs Python 3.11 to 3.13 that can make environments" in done.stderr
 
 
-def test_the_roles_for_aws_are_those_that_the_cluster_file_names():
+def test_the_head_alone_has_rights_in_the_account():
     roles = yaml.safe_load((ROOT / "clusters" / "aws_roles.json").read_text())["Resources"]
-    profiles = {
-        one["Properties"]["InstanceProfileName"]
-        for one in roles.values()
-        if one["Type"] == "AWS::IAM::InstanceProfile"
-    }
-    kinds = launcher()["available_node_types"].values()
-    assert profiles == {kind["node_config"]["IamInstanceProfile"]["Name"] for kind in kinds}
+    profiles = [one for one in roles.values() if one["Type"] == "AWS::IAM::InstanceProfile"]
+    (name,) = (one["Properties"]["InstanceProfileName"] for one in profiles)
+    assert [one["Type"] for one in roles.values()].count("AWS::IAM::Role") == 1
+    kinds = launcher()["available_node_types"]
+    assert kinds.pop("head")["node_config"]["IamInstanceProfile"] == {"Name": name}
+    kinds |= launcher("clusters/gcp.yaml")["available_node_types"]
+    kinds.pop("head")
+    for kind in kinds.values():
+        assert not {"IamInstanceProfile", "serviceAccounts"} & kind["node_config"].keys()
+    for file in ("cluster.yaml", "clusters/gcp.yaml"):
+        (command,) = launcher(file)["worker_setup_commands"]
+        assert command.endswith("-e ~/neurosweep'[gpu]'")

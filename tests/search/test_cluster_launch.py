@@ -60,15 +60,14 @@ def test_when_on_demand_is_used_up_the_spot_kind_that_failed_first_is_asked_agai
 
 @pytest.fixture
 def aws(tmp_path, monkeypatch):
-    """A stand-in for AWS in this process, with the roles of clusters/aws_roles.json."""
+    """A stand-in for AWS in this process, with the role of clusters/aws_roles.json."""
     import boto3
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "none")
     with mock_aws():
-        for name in ("neurosweep-head", "neurosweep-worker"):
-            boto3.client("iam").create_instance_profile(InstanceProfileName=name)
+        boto3.client("iam").create_instance_profile(InstanceProfileName="neurosweep-head")
         yield boto3.client("ec2", "us-east-1")
 
 
@@ -85,6 +84,7 @@ def test_ray_makes_our_machines_on_aws_and_opens_ssh_alone(aws):
         (made,) = provider.create_node(copy.deepcopy(kind["node_config"]), tags, 1).values()
         assert made.instance_type == kind["node_config"]["InstanceType"]
         assert made.instance_lifecycle == ("spot" if name.endswith("spot") else None)
+        assert ((made.iam_instance_profile or {}).get("Arn") is not None) == (name == "head")
         assert {"Key": "project", "Value": "neurosweep"} in made.tags
     (group,) = {one for kind in kinds.values() for one in kind["node_config"]["SecurityGroupIds"]}
     (found,) = aws.describe_security_groups(GroupIds=[group])["SecurityGroups"]

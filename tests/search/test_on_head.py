@@ -60,7 +60,9 @@ class Server:
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NEUROSWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, "")  # so that what is set later goes with the test
+        monkeypatch.delenv(name)
     made = Server()
     monkeypatch.setitem(
         sys.modules, "ray.job_submission", SimpleNamespace(JobSubmissionClient=made)
@@ -104,15 +106,32 @@ def test_without_an_output_a_run_has_a_new_folder_on_the_head(server, tmp_path, 
     assert answer["run"] == answer["output"]
 
 
-def test_the_token_of_the_node_is_used(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("RAY_AUTH_MODE", "")
-    monkeypatch.delenv("RAY_AUTH_MODE")
+def test_the_token_of_the_node_is_used(server, tmp_path):
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("secret")
     server.add("neurosweep-1", {"output": "/runs/a"})
     on_head.latest()
     assert on_head.os.environ["RAY_AUTH_MODE"] == "token"
     assert server.address == "http://127.0.0.1:8265"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mode"),
+    [
+        ("RAY_AUTH_TOKEN", "secret", "token"),
+        ("RAY_AUTH_TOKEN_PATH", "elsewhere", "token"),
+        ("RAY_AUTH_TOKEN_PATH", "absent", None),
+        ("RAY_AUTH_TOKEN_PATH", "", None),
+    ],
+)
+def test_a_token_that_the_environment_names_is_used(
+    server, tmp_path, monkeypatch, name, value, mode
+):
+    (tmp_path / "elsewhere").write_text("secret")
+    monkeypatch.setenv(name, f"{tmp_path}/{value}" if value and "PATH" in name else value)
+    server.add("neurosweep-1", {"output": "/runs/a"})
+    on_head.latest()
+    assert on_head.os.environ.get("RAY_AUTH_MODE") == mode
 
 
 def test_a_driver_that_refuses_is_told_with_its_words(server):

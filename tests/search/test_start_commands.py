@@ -53,3 +53,15 @@ def test_other_commands_start_nothing(command):
 def test_a_flag_keeps_its_own_value_only():
     flags, _ = one("ray start --head --dashboard-host 0.0.0.0 rest --num-cpus=0")
     assert flags == {"head": "", "dashboard-host": "0.0.0.0", "num-cpus": "0"}  # noqa: S104
+
+
+@pytest.mark.parametrize("read", [". ~/.neurosweep.sh", 'source "$HOME/.neurosweep.sh"'])
+def test_the_file_of_settings_counts_where_it_is_written(read):
+    command = f"export A=0 B=0; {read}; export B=2; ray start --head"
+    (start,) = starts([command], {"A": "1", "B": "1"})
+    assert start.environment == {"A": "1", "B": "2"}
+    (start,) = starts([f"bash -c '{read.replace(chr(34), '')} && ray start'"], {"A": "1"})
+    assert start.environment == {"A": "1"}
+    assert starts([command])[0].environment == {"A": "0", "B": "2"}
+    assert starts(["ray start; " + read], {"A": "1"})[0].environment == {}
+    assert starts([". ~/.other.sh; ray start"], {"A": "1"})[0].environment == {}
