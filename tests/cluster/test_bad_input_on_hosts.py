@@ -32,24 +32,39 @@ def changed(cluster, name, old, new):
     return file
 
 
+def another(cluster, name, old, new):
+    """The cluster file with one thing wrong, of a cluster that Ray's launcher takes to be up.
+
+    Its name is another, or the launcher takes the connection that is open already.
+    """
+    file = changed(cluster, f"{name}.yaml", old, new)
+    file.write_text(file.read_text().replace("cluster_name: neurosweep", f"cluster_name: {name}"))
+    (state,) = (cluster.laptop.home / "ray").rglob("cluster-neurosweep.state")
+    told = state.read_text().replace(f'"{old}"', f'"{new}"')
+    state.with_name(f"cluster-{name}.state").write_text(told)
+    return file
+
+
 def test_a_key_that_is_refused(cluster):
     other = cluster.laptop.home / "other-key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
-    file = changed(cluster, "key.yaml", str(cluster.hosts.key), str(other))
-    # Another name, or Ray's launcher takes the connection that is open already.
-    file.write_text(file.read_text().replace("cluster_name: neurosweep", "cluster_name: other"))
-    (state,) = (cluster.laptop.home / "ray").rglob("cluster-neurosweep.state")
-    shutil.copy(state, state.with_name("cluster-other.state"))
+    file = another(cluster, "locked", str(cluster.hosts.key), str(other))
     code, error = fails(cluster, "status", file=file)
     assert code == 1
     assert "refuses the key: see `auth.ssh_user` and `auth.ssh_private_key`" in error
 
 
-def test_a_head_that_is_not_there(cluster):
+def test_a_head_that_cannot_be_reached(cluster):
     address = cluster.hosts.address(HEAD)
-    file = changed(cluster, "nobody.yaml", address, address.rpartition(".")[0] + ".99")
-    file.write_text(file.read_text().replace("cluster_name: neurosweep", "cluster_name: nobody"))
+    file = another(cluster, "nobody", address, address.rpartition(".")[0] + ".99")
     code, error = fails(cluster, "submit", "experiment.yaml", file=file)
+    assert code == 1
+    assert "see whether the machine is up, and whether the address in" in error
+
+
+def test_a_cluster_that_is_not_up(cluster):
+    file = changed(cluster, "down.yaml", "cluster_name: neurosweep", "cluster_name: down")
+    code, error = fails(cluster, "status", file=file)
     assert code == 1
     assert "the cluster is not up: start it with `ray up" in error
 

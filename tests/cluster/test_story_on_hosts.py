@@ -52,6 +52,13 @@ def info(fetched):
     return yaml.safe_load((fetched / "run.yaml").read_text())
 
 
+def test_the_file_with_its_addresses_filled_in_has_no_fault(cluster):
+    words = ("cluster", "check", cluster.file, "--experiment", "experiment.yaml")
+    done = cluster.laptop.run("neurosweep", *words, folder=cluster.laptop.work)
+    assert done.returncode == 0, done.stdout
+    assert "error" not in done.stdout
+
+
 def test_the_leaderboard_is_read_from_the_store(cluster, story):
     told = cluster.laptop.neurosweep("leaderboard", story, "--format", "json")
     rows = [row for row in json.loads(told) if row["stage"] == "search"]
