@@ -5,20 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from neurosweep.errors import NeurosweepError, RunDirectoryError, UserError
+from neurosweep.errors import NeurosweepError, UserError
 from search.commands.run_or_cluster import ClusterFile, add_choice, refuse_choice, run_or_cluster
 from search.runs.output import local_run
 
-if TYPE_CHECKING:
-    from search.following.run_status import RunStatus
-
-__all__ = ["SUMMARY", "add_arguments", "ask_to_stop", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "end a search in order, as at the end of its budget"
-
-_AFTER_THE_SEARCH = ("fine_tune", "cross_validate", "evaluate", "publish")
 
 _BETWEEN_LOOKS = 0.5  # seconds
 
@@ -45,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(options.run, ClusterFile):
         return _stop_there(options)
     refuse_choice(options)
+    from search.following.asking import ask_to_stop
+
     limit = None if options.wait is None else _limit(options.wait)
     print(ask_to_stop(options.run), flush=True)
     if limit is None:
@@ -52,23 +48,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _wait(options.run, limit)
     return 0
-
-
-def ask_to_stop(path: Path) -> str:
-    """Asks the driver of a run to end its search; returns what will happen.
-
-    Raises:
-        RunDirectoryError: It is no run, or nothing runs there.
-    """
-    from search.following.run_status import read_status
-
-    status = read_status(path)
-    if not status.running:
-        raise RunDirectoryError(
-            f"a search is stopped while it runs; that in {status.path} does not (its state: "
-            f"{status.state}), and nothing was changed"
-        )
-    return _ask(status)
 
 
 def _stop_there(options: argparse.Namespace) -> int:
@@ -83,21 +62,6 @@ def _stop_there(options: argparse.Namespace) -> int:
     print(Head(options.run.path).ask("stop", output=options.output or "")["text"])
     print(f"follow it with `neurosweep status {options.run}`")
     return 0
-
-
-def _ask(status: RunStatus) -> str:
-    """Asks, where there is still a search to end; returns what will happen."""
-    from search.runs.stopping import StopRequest
-
-    stage = status.standing.stage
-    if stage in _AFTER_THE_SEARCH:
-        return f"the search in {status.path} is over already; its stage {stage} goes on to the end"
-    StopRequest(status.path).ask()
-    return (
-        f"asked {status.path} to stop: no trial begins any more, those that run now "
-        f"({len(status.standing.running)}) end at their next epoch and keep their results, and "
-        "the final stages follow"
-    )
 
 
 def _wait(path: Path, limit: float) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from neurosweep.errors import ClusterError, NeurosweepError, UserError
-from search.submission.on_head import ANSWER
+from search.submission.job import ANSWER
 
 __all__ = ["Head"]
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-__all__ = ["EXPERIMENT_FILE", "JOB_PREFIX", "Job"]
+__all__ = ["ANSWER", "EXPERIMENT_FILE", "JOB_PREFIX", "Job"]
+
+ANSWER = "NEUROSWEEP-ANSWER "
+"""What stands before the head's answer: a login shell prints what it likes before it."""
 
 JOB_PREFIX = "neurosweep-"
 """What the ids of our jobs begin with; a cluster may run others'."""

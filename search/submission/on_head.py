@@ -29,11 +29,9 @@ from neurosweep.errors import NeurosweepError, RunDirectoryError
 from scans.caches.decoded import CACHE_VARIABLE
 from search.following.holding import is_held
 from search.runs.output import RunUri, parse_output
-from search.submission.job import EXPERIMENT_FILE, JOB_PREFIX, Job
+from search.submission.job import ANSWER, EXPERIMENT_FILE, JOB_PREFIX, Job
 
-__all__ = ["ANSWER", "main"]
-
-ANSWER = "NEUROSWEEP-ANSWER "
+__all__ = ["main"]
 
 _UNDER_WAY_LIMIT = 90.0
 """Seconds in which a driver says that something is wrong with what it was asked for, or begins."""
@@ -109,7 +107,7 @@ def status(output: str = "", width: int = 100) -> dict[str, Any]:
 
 def stop(output: str = "") -> dict[str, Any]:
     """Asks the driver of a run to end its search in order; says what will happen."""
-    from search.commands.stop import ask_to_stop
+    from search.following.asking import ask_to_stop
 
     server = _JobServer()
     told = _told(server, _newest(server, output))

@@ -11,7 +11,7 @@ import yaml
 from neurosweep.errors import ClusterError, NeurosweepError, UserError
 from search.submission import head as module
 from search.submission.head import Head
-from search.submission.on_head import ANSWER
+from search.submission.job import ANSWER
 
 NOISE = "INFO -- ClusterState: Loaded cluster state\r\nFetched IP: 10.0.0.1\r\n"
 

@@ -11,7 +11,7 @@ import yaml
 from neurosweep.errors import NeurosweepError, RunDirectoryError
 from search.runs.run_directory import RunDirectory
 from search.submission import on_head
-from search.submission.job import Job
+from search.submission.job import ANSWER, Job
 
 
 class Server:
@@ -188,8 +188,8 @@ def call(question, capsys, monkeypatch, **told):
     monkeypatch.setattr(sys, "argv", ["on_head", question, words])
     assert on_head.main() == 0
     line = capsys.readouterr().out.splitlines()[-1]
-    assert line.startswith(on_head.ANSWER)
-    return json.loads(line.removeprefix(on_head.ANSWER))
+    assert line.startswith(ANSWER)
+    return json.loads(line.removeprefix(ANSWER))
 
 
 def test_answers_and_errors_are_one_marked_line(server, capsys, monkeypatch):
