@@ -185,6 +185,8 @@ def hosts(shared: Sequence[Path]) -> Iterator[Hosts]:
 
 def _remove_bridge() -> None:
     for number in range(16):
+        # By itself a link goes only some time after its namespace.
+        subprocess.run(["ip", "link", "del", _link(number)], capture_output=True)
         if Path(f"/run/netns/{_namespace(number)}").exists():
             pids = subprocess.run(
                 ["ip", "netns", "pids", _namespace(number)], capture_output=True, text=True
