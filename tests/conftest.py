@@ -15,10 +15,11 @@ settings.register_profile("neurosweep", deadline=None)
 settings.load_profile("neurosweep")
 
 
-_TOGETHER = ("cluster", "end_to_end")
-"""Folders whose tests share what takes minutes to make: they run one after the other."""
+_TOGETHER = ("end_to_end",)
+"""Folders whose tests share what takes minutes to make: they run in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist writes the groups down
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps together what shares fixtures where tests run side by side: a folder, or a file."""
     for item in items:
