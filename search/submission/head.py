@@ -31,7 +31,7 @@ _RAY = (sys.executable, "-P", "-m", "ray.scripts.scripts")
 _ANSWER_LIMIT = 240.0  # seconds; SSH itself gives up after two minutes
 _COPY_LIMIT = 3600.0
 
-_TRACEBACK = "Traceback (most recent call last)"  # of our own there: it is to be read as it is
+_OUR_TRACEBACK = "on_head.py"  # names a file of ours there: to be read as it is, whatever it says
 
 _KNOWN = (
     (
@@ -152,7 +152,7 @@ class Head:
 
     def _failure(self, done: subprocess.CompletedProcess[str], what: str) -> ClusterError:
         said = f"{done.stdout}\n{done.stderr}"
-        for pattern, advice in () if _TRACEBACK in said else _KNOWN:
+        for pattern, advice in () if _OUR_TRACEBACK in said else _KNOWN:
             if re.search(pattern, said):
                 advised = advice.format(file=self.file)
                 return ClusterError(f"the head of the cluster did not {what}: {advised}")
