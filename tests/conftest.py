@@ -15,18 +15,10 @@ settings.register_profile("neurosweep", deadline=None)
 settings.load_profile("neurosweep")
 
 
-_TOGETHER = ("end_to_end",)
-"""Folders whose tests share what takes minutes to make: they run in one process."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist writes the groups down
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps together what shares fixtures where tests run side by side: a folder, or a file."""
+    """Marks the tests of clusters, which have the machine to themselves."""
     for item in items:
-        folder = item.path.parent.name
-        group = folder if folder in _TOGETHER else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-        if folder == "cluster":
+        if item.path.parent.name == "cluster":
             item.add_marker(pytest.mark.hosts)
 
 
