@@ -34,7 +34,13 @@ def missing() -> str | None:
     if absent:
         return f"several hosts need {', '.join(absent)} (iproute2, openssh-server, rsync)"
     probe = subprocess.run(["unshare", "-m", "-p", "-n", "-u", "-f", "true"], capture_output=True)
-    return None if probe.returncode == 0 else f"no namespaces here: {probe.stderr.decode().strip()}"
+    if probe.returncode:
+        return f"no namespaces here: {probe.stderr.decode().strip()}"
+    probe = subprocess.run(
+        ["ip", "link", "add", "nsw-probe", "type", "bridge"], capture_output=True
+    )
+    subprocess.run(["ip", "link", "del", "nsw-probe"], capture_output=True)
+    return None if probe.returncode == 0 else f"no bridges here: {probe.stderr.decode().strip()}"
 
 
 @dataclass
