@@ -37,6 +37,21 @@ def s3(s3_server, monkeypatch) -> S3:
 
 
 @pytest.fixture
+def gets(monkeypatch) -> list[str]:
+    """The names of the objects that were read from stores."""
+    from search.mirror.store import Store
+
+    names, get = [], Store.get
+
+    def counted(self, name):
+        names.append(name)
+        return get(self, name)
+
+    monkeypatch.setattr(Store, "get", counted)
+    return names
+
+
+@pytest.fixture
 def small_disk(tmp_path) -> Iterator[Callable[[str], Path]]:
     """Returns a function that mounts a small file system in memory; only root may."""
     mounted = []

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from search.conduct import Request
     from search.experiment import Experiment
 
-__all__ = ["SUMMARY", "add_arguments", "add_settings", "overrides", "run"]
+__all__ = [
+    "SUMMARY",
+    "add_arguments",
+    "add_settings",
+    "overrides",
+    "refuse_experiment",
+    "run",
+]
 
 SUMMARY = "search, fine-tune the winner, rank and report"
 
@@ -123,17 +130,26 @@ def _experiment(options: argparse.Namespace) -> Experiment:
 
     if not options.resume:
         return load_experiment(options.experiment, overrides(options))
-    if options.experiment is not None:
-        raise ExperimentError(
-            "--resume goes on with the experiment that the run began with; leave out "
-            f"{options.experiment}, and change single values with --set"
-        )
+    refuse_experiment(options)
     load_tensorflow()
     from search.conduct import resumed_experiment
     from search.runs.run_directory import newest_run
 
     path = options.output or newest_run(Path.cwd() / "runs")
     return resume_experiment(resumed_experiment(path), overrides(options))
+
+
+def refuse_experiment(options: argparse.Namespace) -> None:
+    """Refuses an experiment beside --resume.
+
+    Raises:
+        ExperimentError: One was named.
+    """
+    if options.experiment is not None:
+        raise ExperimentError(
+            "--resume goes on with the experiment that the run began with; leave out "
+            f"{options.experiment}, and change single values with --set"
+        )
 
 
 def overrides(options: argparse.Namespace) -> list[str]:

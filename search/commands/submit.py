@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ClusterError, ExperimentError
-from search.commands.search import add_settings, overrides
+from search.commands.search import add_settings, overrides, refuse_experiment
 from search.runs.output import parse_output
 from search.submission.last_words import last_words
 
@@ -65,7 +65,8 @@ def _job(options: argparse.Namespace, head: Head) -> tuple[Job, list[str]]:
 
     output = "" if options.output is None else str(options.output)
     if options.resume:
-        _refuse_another(options)
+        _refuse_set_data(options)
+        refuse_experiment(options)
         words, told = _changed(options, head)
         return Job(name="", experiment="", output=output, resume=True, words=words), told
     if options.experiment is None:
@@ -79,16 +80,11 @@ def _job(options: argparse.Namespace, head: Head) -> tuple[Job, list[str]]:
     return Job(name=experiment.name, experiment=text, output=output, resume=False), told
 
 
-def _refuse_another(options: argparse.Namespace) -> None:
+def _refuse_set_data(options: argparse.Namespace) -> None:
     if any(one.strip().startswith("data.path") for one in options.overrides):
         raise ExperimentError(
             "with --resume the images of a cluster's run are named by --data, which sends them if "
             "need be; received --set data.path"
-        )
-    if options.experiment is not None:
-        raise ExperimentError(
-            "--resume goes on with the experiment that the run began with; leave out "
-            f"{options.experiment}, and change single values with --set"
         )
 
 

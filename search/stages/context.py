@@ -297,10 +297,8 @@ class StageWorkers(contextlib.AbstractContextManager["StageWorkers"]):
             if kind != "failed":
                 return content
             if content["kind"] != WorkerLostError.__name__:
-                kind = (
-                    OutOfMemoryError if content["kind"] == OutOfMemoryError.__name__ else TrialError
-                )
-                raise kind(
+                of_memory = content["kind"] == OutOfMemoryError.__name__
+                raise (OutOfMemoryError if of_memory else TrialError)(
                     f"the stage's task `{task}` failed on its worker: {content['kind']}: "
                     f"{content['message']}{_where(content)}"
                 )

@@ -86,16 +86,11 @@ class Hosts:
 
     def cut_off(self, number: int) -> None:
         """Ends a host at once: nobody on the network hears a word of farewell."""
-        subprocess.run(["ip", "link", "del", _link(number)], capture_output=True)
+        _end(number)
         server = self._servers.pop(number, None)
         if server is not None:
-            inside = subprocess.run(
-                ["ip", "netns", "pids", _namespace(number)], capture_output=True, text=True
-            )
-            subprocess.run(["kill", "-9", *inside.stdout.split()], capture_output=True)
             server.kill()
             server.wait()
-        subprocess.run(["ip", "netns", "del", _namespace(number)], capture_output=True)
 
     def ssh(self, number: int, command: str, *, key: Path | None = None, seconds: float = 120):
         """Runs a command on a host as root."""
@@ -191,15 +186,18 @@ def hosts(shared: Sequence[Path]) -> Iterator[Hosts]:
 
 def _remove_bridge() -> None:
     for number in range(16):
-        # By itself a link goes only some time after its namespace.
-        subprocess.run(["ip", "link", "del", _link(number)], capture_output=True)
-        if Path(f"/run/netns/{_namespace(number)}").exists():
-            pids = subprocess.run(
-                ["ip", "netns", "pids", _namespace(number)], capture_output=True, text=True
-            )
-            subprocess.run(["kill", "-9", *pids.stdout.split()], capture_output=True)
-            subprocess.run(["ip", "netns", "del", _namespace(number)], capture_output=True)
+        _end(number)
     subprocess.run(["ip", "link", "del", _BRIDGE], capture_output=True)
+
+
+def _end(number: int) -> None:
+    """Takes away whatever there is of a host but its disk, the link to the network first."""
+    space = _namespace(number)
+    # By itself a link goes only some time after its namespace.
+    subprocess.run(["ip", "link", "del", _link(number)], capture_output=True)
+    inside = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True)
+    subprocess.run(["kill", "-9", *inside.stdout.split()], capture_output=True)
+    subprocess.run(["ip", "netns", "del", space], capture_output=True)
 
 
 def _namespace(number: int) -> str:

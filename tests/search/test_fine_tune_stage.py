@@ -71,20 +71,27 @@ def tuned_records(run):
     return [record for record in run.records if record.parent_id == "t0000"]
 
 
+class Slow(Worker):
+    """A worker whose tasks take 36 seconds."""
+
+    def __init__(self, clock, *answers):
+        super().__init__(*answers)
+        self.clock = clock
+
+    def run(self, *task, **settings):
+        self.clock.now += 36.0
+        return super().run(*task, **settings)
+
+
 def test_each_way_has_its_share_of_what_the_final_stages_hold(tmp_path):
     clock = Clock()
     run = stage_run(tmp_path / "run", split=split(), clock=clock)
     record_of(run, "t0000", accuracy=0.9)
     run.budget.workers_have(0.5)
 
-    class Slow(Worker):
-        def run(self, *task, **settings):
-            clock.now += 36.0
-            return super().run(*task, **settings)
-
     with run.budget.held.holding(FINAL_STAGES, "final"):
         run.budget.held.place(FINAL_STAGES, 0.01)
-        fine_tune(run, Slow(tuned(), TrialError("it broke"), tuned()))
+        fine_tune(run, Slow(clock, tuned(), TrialError("it broke"), tuned()))
         clock.now += 64.0
     records = tuned_records(run)
     assert [record.held_seconds for record in records] == [36.0] * 4
@@ -99,15 +106,10 @@ def test_both_attempts_of_a_way_that_ran_out_of_memory_are_paid_for(tmp_path):
     record_of(run, "t0000", accuracy=0.9)
     run.budget.workers_have(1.0)
 
-    class Slow(Worker):
-        def run(self, *task, **settings):
-            clock.now += 36.0
-            return super().run(*task, **settings)
-
     full = OutOfMemoryError("no room")
     with run.budget.held.holding(FINAL_STAGES, "final"):
         run.budget.held.place(FINAL_STAGES, 0.01)
-        fine_tune(run, Slow(full, tuned(), full, full, tuned()))
+        fine_tune(run, Slow(clock, full, tuned(), full, full, tuned()))
     records = tuned_records(run)
     assert [record.status for record in records[:3]] == ["completed", "failed", "completed"]
     assert [record.held_seconds for record in records] == [72.0, 72.0, 36.0, 36.0]

@@ -60,19 +60,6 @@ def uri(place):
     return place
 
 
-@pytest.fixture
-def gets(monkeypatch):
-    """The names of the objects that were read."""
-    names, get = [], Store.get
-
-    def counted(self, name):
-        names.append(name)
-        return get(self, name)
-
-    monkeypatch.setattr(Store, "get", counted)
-    return names
-
-
 def files_in(folder):
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 

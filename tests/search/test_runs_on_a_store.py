@@ -69,19 +69,6 @@ def uri(request, tmp_path, run):
     return place
 
 
-@pytest.fixture
-def gets(monkeypatch):
-    """The names of the objects that were read."""
-    names, get = [], Store.get
-
-    def counted(self, name):
-        names.append(name)
-        return get(self, name)
-
-    monkeypatch.setattr(Store, "get", counted)
-    return names
-
-
 def rows(capsys, *words):
     assert main(["leaderboard", *words, "--format", "json"]) == 0
     return [{**row, "run": ""} for row in json.loads(capsys.readouterr().out)]

@@ -39,19 +39,6 @@ def uri(request, tmp_path):
     return place
 
 
-@pytest.fixture
-def gets(monkeypatch):
-    """The names of the objects that were read."""
-    names, get = [], Store.get
-
-    def counted(self, name):
-        names.append(name)
-        return get(self, name)
-
-    monkeypatch.setattr(Store, "get", counted)
-    return names
-
-
 def plan(weights):
     families = {"transfer": {"backbones": ["VGG16", "MobileNetV2"], "weights": weights}}
     return Plan(experiment=Experiment(families=families), classes=("a", "b"))
