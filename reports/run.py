@@ -17,6 +17,8 @@ from reports.records import TrialRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from reports.run_statistics import Statistics
+
 __all__ = ["Run", "read_run"]
 
 LAYOUT_VERSIONS = (1, 2)
@@ -142,6 +144,17 @@ class Run:
             RunDirectoryError: The file is damaged.
         """
         return read_audit(self.path / "audit.json")
+
+    @cached_property
+    def statistics(self) -> "Statistics":
+        """Tie groups and the winner's corrected accuracy, as kept or worked out now.
+
+        Raises:
+            RunDirectoryError: `statistics.json` or the split is damaged.
+        """
+        from reports.run_statistics import statistics_of
+
+        return statistics_of(self)
 
     @property
     def validation_images(self) -> int | None:
