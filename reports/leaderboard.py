@@ -111,11 +111,15 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
 def _compared(run: Run, record: TrialRecord, rank: int | None) -> dict[str, Any]:
     """What validation predictions say of a row beside the others."""
     statistics, choice = run.statistics, run.statistics.choice if rank == 1 else None
-    corrected = {
-        "val_accuracy_corrected": choice.estimate,
-        "val_accuracy_corrected_low": choice.low,
-        "val_accuracy_corrected_high": choice.high,
-    } if choice else {}
+    corrected = (
+        {
+            "val_accuracy_corrected": choice.estimate,
+            "val_accuracy_corrected_low": choice.low,
+            "val_accuracy_corrected_high": choice.high,
+        }
+        if choice
+        else {}
+    )
     return {"tie_group": statistics.tie_groups.get(record.trial_id), **corrected}
 
 

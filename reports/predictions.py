@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import numpy as np
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from neurosweep.errors import RunDirectoryError
 from reports.run import Run
 
-__all__ = ["Part", "Truth", "predictions_file", "read_predictions", "true_labels"]
+__all__ = ["Part", "Truth", "check_accuracy", "predictions_file", "read_predictions", "true_labels"]
 
 Part = Literal["validation", "test"]
 
 _HEADER_BYTES = 4096  # more than the header of any array of two dimensions
+# What NumPy's reader of headers, Python's parser among it, raises for what is none.
+_NO_ARRAY = (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError)
 _ROUNDING = 1e-3  # float32 rows of a softmax may end a little beyond 0 or 1
 
 
@@ -109,13 +112,34 @@ def read_predictions(path: Path, truth: Truth) -> NDArray[np.float32]:
     try:
         content = _limited(path, truth)
         found = _array(content, truth)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except (OSError, *_NO_ARRAY) as error:
         told = error.strerror if isinstance(error, OSError) else error
         raise RunDirectoryError(
             f"{path} must hold {expected}, a row for each {truth.part} image; {told}. Restore it "
             "from a copy of the run, or train the trial again with `neurosweep rerun`."
         ) from None
     return found
+
+
+def check_accuracy(path: Path, right: NDArray[np.bool_], recorded: float) -> None:
+    """Refuse predictions that do not come to the accuracy that was recorded of them.
+
+    Rows in another order, or of another split, have the right shape too.
+
+    Args:
+        path: Where they are from, for the message.
+        right: (images,), whether each image was got right.
+        recorded: The share that the run recorded.
+
+    Raises:
+        RunDirectoryError: They come to another number of right answers.
+    """
+    if abs(float(right.mean()) - recorded) * len(right) > 0.5:
+        raise RunDirectoryError(
+            f"{path} must hold what the recorded accuracy of {recorded:.4f} was worked out from; "
+            f"received probabilities that come to {right.mean():.4f}. Restore it and "
+            "split.parquet from the same copy of the run."
+        )
 
 
 def _limited(path: Path, truth: Truth) -> bytes:

@@ -60,6 +60,13 @@ class Run:
         return bool(told) or any(record.synthetic for record in self.records)
 
     @property
+    def fingerprint(self) -> str | None:
+        """Changes with any image's bytes, name, part or class; None before there were images."""
+        data = self.info.get("data")
+        told = data.get("fingerprint") if isinstance(data, dict) else None
+        return None if told is None else str(told)
+
+    @property
     def test_openings(self) -> tuple[str, ...]:
         """ISO times at which the test set was opened; a second one is to be shown."""
         last = () if self.evaluation is None else (self.evaluation.opened,)

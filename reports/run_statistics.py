@@ -1,4 +1,4 @@
-"""What a run's validation predictions say of its leaderboard, and `statistics.json`, which keeps it.
+"""What validation predictions say of a leaderboard, and `statistics.json`, which keeps it.
 
 Written when a run ends, so that a leaderboard is shown without reading thousands of arrays; worked
 out anew wherever the file is not there, or was made from other trials or images.
@@ -6,7 +6,7 @@ out anew wherever the file is not there, or was made from other trials or images
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import ClassVar
@@ -16,14 +16,28 @@ from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
 from reports.files import read_typed, replace_text
-from reports.predictions import Truth, predictions_file, read_predictions, true_labels
+from reports.predictions import (
+    Truth,
+    check_accuracy,
+    predictions_file,
+    read_predictions,
+    true_labels,
+)
 from reports.ranking import Ranking
 from reports.records import TrialRecord
 from reports.run import Run
 from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
 from reports.statistics.tie_groups import ALPHA, tie_groups
 
-__all__ = ["COMPARED", "STATISTICS", "Choice", "Statistics", "is_current", "statistics_of", "write_statistics"]
+__all__ = [
+    "COMPARED",
+    "STATISTICS",
+    "Choice",
+    "Statistics",
+    "is_current",
+    "statistics_of",
+    "write_statistics",
+]
 
 STATISTICS = "statistics.json"
 
@@ -80,7 +94,7 @@ class Statistics:
 
 
 def statistics_of(run: Run) -> Statistics:
-    """Read the statistics of a run, or work them out; trials whose predictions are damaged are told.
+    """Read the statistics of a run, or work them out; damaged predictions are told in `why`.
 
     Raises:
         RunDirectoryError: `statistics.json` or the split is damaged.
@@ -122,22 +136,33 @@ def _kept(run: Run) -> Statistics | None:
 
 
 def _made_from(run: Run) -> str:
-    ranking, truth = Ranking.of(run.info), true_labels(run, "validation")
-    told = [
-        _METHOD,
-        ranking.objectives,
-        [(one.trial_id, one.val_accuracy, one.val_loss) for one in ranking.ranked(run.records)],
-        [] if truth is None else [truth.files, truth.labels.tolist(), truth.groups.tolist()],
-    ]
-    return sha256(json.dumps(told).encode()).hexdigest()
+    ranking, data = Ranking.of(run.info), run.info.get("data")
+    classes = data.get("classes") if isinstance(data, Mapping) else None
+    ranked = [(one.trial_id, one.val_accuracy, one.val_loss) for one in ranking.ranked(run.records)]
+    told = [_METHOD, ranking.objectives, ranked, classes, _validation_rows(run)]
+    return sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+
+def _validation_rows(run: Run) -> list[Sequence[object]]:
+    if run.split is None:
+        return []
+    rows = zip(*(column.to_pylist() for column in run.split.columns), strict=True)
+    part = run.split.column_names.index("part")
+    return [row for row in rows if row[part] == "validation"]
 
 
 def _measure(run: Run, made_from: str) -> Statistics:
     ranking = Ranking.of(run.info)
-    ranked, truth = ranking.ranked(run.records), true_labels(run, "validation")
-    if not ranked or truth is None:
-        missing = "no trial completed" if truth is not None else "there is no split of the images"
-        return Statistics(made_from=made_from, tie_groups={}, choice=None, why=(missing,))
+    ranked = ranking.ranked(run.records)
+    nothing = Statistics(made_from=made_from, tie_groups={}, choice=None, why=())
+    if not ranked:
+        return replace(nothing, why=("no trial has completed: there is nothing to compare",))
+    try:
+        truth = true_labels(run, "validation")
+    except RunDirectoryError as error:
+        return replace(nothing, why=(str(error).rstrip("."),))
+    if truth is None:
+        return replace(nothing, why=("no row has a tie group: no validation images are known",))
     reader = _Reader(run, truth)
     groups = _tie_groups(reader, ranked)
     choice = _choice(reader, ranked, by_loss=ranking.by_loss)
@@ -159,9 +184,7 @@ def _tie_groups(reader: "_Reader", ranked: Sequence[TrialRecord]) -> dict[str, i
     return dict(zip((name for name, _ in usable), numbers, strict=True))
 
 
-def _choice(
-    reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool
-) -> Choice | None:
+def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) -> Choice | None:
     """The winner's corrected accuracy; None where there was no choice, or it was none of these."""
     if reader.is_one_group or reader.right(ranked[0]) is None:
         return None
@@ -257,19 +280,13 @@ class _Reader:
         path = predictions_file(self._run, record.trial_id, "validation")
         if not path.exists():
             return None
+        labels = self.truth.labels
         try:
             probabilities = read_predictions(path, self.truth)
+            right = probabilities.argmax(axis=1) == labels
+            check_accuracy(path, right, record.val_accuracy or 0.0)
         except RunDirectoryError as error:
-            self._problems[record.trial_id] = str(error)
-            return None
-        labels = self.truth.labels
-        right = probabilities.argmax(axis=1) == labels
-        if abs(float(right.mean()) - (record.val_accuracy or 0.0)) * len(labels) > 0.5:
-            self._problems[record.trial_id] = (
-                f"{path} does not fit trial {record.trial_id}: it comes to an accuracy of "
-                f"{right.mean():.4f}, the record has {record.val_accuracy:.4f}; both must be of "
-                "the same run, with its split"
-            )
+            self._problems[record.trial_id] = str(error).rstrip(".")
             return None
         of_truth = probabilities[np.arange(len(labels)), labels]
         losses = -np.log(np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0))

@@ -13,6 +13,7 @@ from rich.text import Text
 from reports.columns import cell
 from reports.leaderboard import LeaderboardRow
 from reports.records import Status
+from reports.several import RowOfRun, run_name
 from reports.wording import (
     NONE,
     epochs,
@@ -34,21 +35,29 @@ _NO_ROW = "No row to show: no trial has finished yet, or the filters left none."
 
 
 def leaderboard_table(
-    rows: Sequence[LeaderboardRow], columns: Sequence[str] | None = None
+    rows: Sequence[LeaderboardRow],
+    columns: Sequence[str] | None = None,
+    *,
+    told: Sequence[str] = (),
 ) -> RenderableType:
     """Build what rich prints: the table, then the warnings that belong to its rows.
 
     Args:
         rows: In the order to show them.
         columns: Resolved column names; None for the usual view, made for 80 columns.
+        told: What must be said of the whole run, whichever rows are shown.
     """
     if not rows:
-        return Text(_NO_ROW)
+        return Group(Text(_NO_ROW), *_said(told))
     table = _usual_table(rows) if columns is None else _table_of(rows, columns)
-    said = [Text(note, style="yellow") for note in notes(rows)]
+    said = [*_said(notes(rows)), *_said(told)]
     if in_all := spent_in_all(rows):
         said.insert(0, Text(in_all))
     return Group(table, *([Text()] if said else []), *said)
+
+
+def _said(sentences: Sequence[str]) -> list[Text]:
+    return [Text(printable(sentence), style="yellow") for sentence in sentences]
 
 
 def draw_leaderboard_svg(
@@ -63,8 +72,14 @@ def draw_leaderboard_svg(
 
 
 def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
+    several = any(isinstance(row, RowOfRun) for row in rows)
+    tied = any(row.tie_group is not None for row in rows)
     table = _empty_table()
+    if several:
+        table.add_column("run", overflow="fold", width=min(max(len(run_name(r)) for r in rows), 12))
     table.add_column("#", justify="right", no_wrap=True)
+    if tied:
+        table.add_column("tie", justify="right", no_wrap=True)
     # A long id is folded, so that the model's name keeps its place.
     longest = max(len(trial_name(row)) for row in rows)
     table.add_column("trial", overflow="fold", width=min(max(longest, 5), 10))
@@ -73,27 +88,31 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     # Over all test images, and over those without a twin in training or validation.
     table.add_column("test\nall", justify="right", no_wrap=True)
     table.add_column("%\nclean", justify="right", no_wrap=True)
-    table.add_column("epochs", justify="right", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
+    if not several:  # 80 columns have no room for these beside a run's name
+        table.add_column("epochs", justify="right", no_wrap=True)
+        table.add_column("s", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for row in rows:
-        table.add_row(*_usual_cells(row), style=_STYLE_OF_STATUS[row.status])
+        cells = _usual_cells(row, several=several, tied=tied)
+        table.add_row(*cells, style=_STYLE_OF_STATUS[row.status])
     return table
 
 
-def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
+def _usual_cells(row: LeaderboardRow, *, several: bool, tied: bool) -> tuple[Text, ...]:
     name = Text(model(row))
     if marks(row):
         name.append(f" · {', '.join(marks(row))}", style="cyan")
+    tie = NONE if row.tie_group is None else str(row.tie_group)
     return (
+        *([Text(run_name(row))] if several else []),
         Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
+        *([Text(tie)] if tied else []),
         Text(trial_name(row)),
         name,
         Text(_accuracy(row)),
         Text(percent(row.test_accuracy)),
         Text(percent(row.test_accuracy_clean)),
-        Text(epochs(row)),
-        Text(f"{row.seconds:.0f}"),
+        *([] if several else [Text(epochs(row)), Text(f"{row.seconds:.0f}")]),
         Text(row.status),
     )
 
