@@ -34,7 +34,7 @@ class Side:
     Attributes:
         run: Its run's name.
         trial_id: The trial of rank 1; `model` its network.
-        chosen_from: How many ranked trials it was the best of.
+        chosen_from: How many ranked rows it was the best of.
         images: Images that its run has in the part.
         accuracy: On the common images, 0 to 1 inclusive, with Wilson's 95 % interval from
             `accuracy_low` to `accuracy_high`.

@@ -49,11 +49,9 @@ def _lines(found: Comparison) -> list[tuple[str, str, str]]:
 def _sentences(found: Comparison) -> list[str]:
     low, high = _points(found.difference_low), _points(found.difference_high)
     by = "by file name" if found.matched_by == "file" else "by content"
-    verdict = (
-        f"significant at {found.alpha:.0%}"
-        if found.significant
-        else f"not significant at {found.alpha:.0%}: the runs cannot be told apart by these images"
-    )
+    verdict = f"significant at {100 * found.alpha:g} %"
+    if not found.significant:
+        verdict = f"not {verdict}: the winners cannot be told apart by these images"
     return [
         f"On {found.images:,} {found.part} images that both runs had, matched {by}: second minus "
         f"first {_points(found.difference)} points (95 % interval {low} to {high}, paired "
@@ -95,7 +93,7 @@ def _winner(side: Side) -> str:
 
 
 def _trials(side: Side) -> str:
-    return f"{side.chosen_from:,} trial{'' if side.chosen_from == 1 else 's'}"
+    return f"{side.chosen_from:,} ranked row{'' if side.chosen_from == 1 else 's'}"
 
 
 def _accuracy(side: Side) -> str:

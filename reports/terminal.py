@@ -88,8 +88,10 @@ def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
     # Over all test images, and over those without a twin in training or validation.
     table.add_column("test\nall", justify="right", no_wrap=True)
     table.add_column("%\nclean", justify="right", no_wrap=True)
-    if not several:  # 80 columns have no room for these beside a run's name
+    # 80 columns have no room for all of it: a name that is folded thrice is not read.
+    if not several:
         table.add_column("epochs", justify="right", no_wrap=True)
+    if not (several or tied):
         table.add_column("s", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for row in rows:
@@ -112,7 +114,8 @@ def _usual_cells(row: LeaderboardRow, *, several: bool, tied: bool) -> tuple[Tex
         Text(_accuracy(row)),
         Text(percent(row.test_accuracy)),
         Text(percent(row.test_accuracy_clean)),
-        *([] if several else [Text(epochs(row)), Text(f"{row.seconds:.0f}")]),
+        *([] if several else [Text(epochs(row))]),
+        *([] if several or tied else [Text(f"{row.seconds:.0f}")]),
         Text(row.status),
     )
 

@@ -53,7 +53,7 @@ def choice_in_words(choice: Choice) -> str:
     some = f" (of {choice.of:,}; the others have no usable predictions)"
     copies = f" in {choice.groups:,} groups of copies" if choice.groups < choice.images else ""
     return (
-        f"as the best of {choice.trials:,} trials{some if choice.trials < choice.of else ''}, "
+        f"as the best of {choice.trials:,} ranked rows{some if choice.trials < choice.of else ''}, "
         f"chosen anew on resamples of the {choice.images:,} validation images{copies}"
     )
 
@@ -65,7 +65,7 @@ def tie_sentences(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[str]:
     if len(compared) < 2:
         return
     images = f"the {run.validation_images or 0:,} validation images"
-    method = f"McNemar's exact test on {images} with Holm's correction, {ALPHA:.0%}"
+    method = f"McNemar's exact test on {images} with Holm's correction, {100 * ALPHA:g} %"
     if len(tied) == 1:
         yield (
             f"No other of the {len(compared)} rows compared is in tie group 1: each got "

@@ -201,7 +201,7 @@ def test_a_completed_trial_without_an_epoch_is_compared_by_its_predictions(
 ):
     fake.records = [replace(one, epochs=0, kept_epoch=None) for one in fake.records]
     run = read_run(fake.write(tmp_path / "run"))
-    assert [row.tie_group for row in build_leaderboard(run) if row.rank][0] == 1
+    assert next(row.tie_group for row in build_leaderboard(run)) == 1
 
 
 def test_before_there_is_a_split_nothing_is_compared(fake: FakeRun, tmp_path: Path):

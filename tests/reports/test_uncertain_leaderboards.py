@@ -109,7 +109,7 @@ def test_ties_and_the_cheapest_are_said_everywhere(run: Run):
     for text in _everywhere(run):
         assert f"Tie group 1 has {len(tied)} of the 8 rows compared" in text
         assert (
-            "McNemar's exact test on the 240 validation images with Holm's correction, 5%" in text
+            "McNemar's exact test on the 240 validation images with Holm's correction, 5 %" in text
         )
         assert f"The cheapest of them is rank {cheapest.rank}, {cheapest.family}" in text
         assert f"trial {cheapest.trial_id}: " in text
@@ -124,7 +124,9 @@ def test_the_corrected_accuracy_stands_beside_the_measured_one(run: Run):
     for text in reports:
         begin = text.index("Validation accuracy, corrected for the choice")
         assert f"{corrected} %" in text[begin : begin + 70]
-        assert "as the best of 8 trials, chosen anew on resamples of the 240 validation" in text
+        assert (
+            "as the best of 8 ranked rows, chosen anew on resamples of the 240 validation" in text
+        )
     names = [fact.name for fact in summarise(run, rows).facts]
     assert names.index("Validation accuracy, corrected for the choice") == 1
 
@@ -134,6 +136,7 @@ def test_each_row_shows_its_group(run: Run):
     second = next(row for row in rows if row.tie_group == 2)
     table = render_rows(rows)
     assert table.splitlines()[1].split()[:3] == ["#", "tie", "trial"]
+    assert "0010-ft  mini_resnet ·" in table  # names keep their room
     line = next(line for line in table.splitlines() if f" {second.trial_id} " in line)
     assert line.split()[:2] == [str(second.rank), "2"]
     markdown = render_rows(rows, "markdown").splitlines()

@@ -284,4 +284,4 @@ def test_no_difference_is_called_none(first: Run, tmp_path: Path):
     other = read_run(_fake().write(tmp_path / "again"))
     text = " ".join(render_comparison(compare_winners(first, other, "test", NAMES)).split())
     assert "second minus first 0.0 points (95 % interval 0.0 to 0.0" in text
-    assert "p = 1, not significant at 5%" in text
+    assert "p = 1, not significant at 5 %" in text
