@@ -21,6 +21,10 @@ _TOGETHER = (
     "The runs have the same images and split: ranked rows are ordered by validation accuracy. Each "
     "has the rank and the tie group that it has in its own run; `neurosweep compare` tests winners."
 )
+_TESTED = (
+    "Several runs show test figures. Whoever chooses between runs by them has used the test set for "
+    "choosing: the figures of the chosen one are too good from then on."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +68,11 @@ def side_by_side(runs: Mapping[str, Run]) -> SideBySide:
         key = Ranking().key
         rows.sort(key=lambda row: (0, *key(row)) if row.rank is not None else (1, inf, inf, ""))
     order = (_TOGETHER if together else _APART,) if len(measured) > 1 else ()
+    tested = sum(run.evaluation is not None for run in measured) > 1
     told = [
         f"{name}: {note}" for name, run in runs.items() for note in run_notes(run, boards[name])
     ]
-    return SideBySide(tuple(rows), (*order, *told))
+    return SideBySide(tuple(rows), (*order, *([_TESTED] if tested else []), *told))
 
 
 def run_name(row: LeaderboardRow) -> str:

@@ -90,6 +90,17 @@ def test_a_run_without_a_row_has_no_say(first: Run, tmp_path: Path):
     assert "empty: No trial has completed: there is nothing to compare." in found.notes
 
 
+def test_choosing_by_test_figures_of_several_runs_is_warned_of(
+    first: Run, second: Run, tmp_path: Path
+):
+    def warned(other: Run) -> bool:
+        notes = side_by_side({"first": first, "other": other}).notes
+        return any("has used the test set for choosing" in note for note in notes)
+
+    assert not warned(second)
+    assert warned(read_run(_fake().write(tmp_path / "tested")))
+
+
 def test_notes_name_their_run(both: SideBySide):
     for name in ("first", "second"):
         assert any(note.startswith(f"{name}: Tie group 1 has") for note in both.notes)
