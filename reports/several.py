@@ -22,8 +22,8 @@ _TOGETHER = (
     "has the rank and the tie group that it has in its own run; `neurosweep compare` tests winners."
 )
 _TESTED = (
-    "Several runs show test figures. Whoever chooses between runs by them has used the test set for "
-    "choosing: the figures of the chosen one are too good from then on."
+    "Several runs show test figures. Whoever chooses between runs by them has used the test set "
+    "for choosing: the figures of the chosen one are too good from then on."
 )
 
 
