@@ -58,6 +58,7 @@ class FitResult:
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
         cache: Fine-tuning only: what the frozen part's output was kept in, "none" if it was not.
+        node: Name of the host that trained it, where whoever had it trained asks for it.
     """
 
     epochs: int
@@ -76,6 +77,7 @@ class FitResult:
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
     cache: str | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

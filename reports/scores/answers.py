@@ -52,14 +52,15 @@ class Answers:
     @property
     def predicted(self) -> NDArray[np.intp]:
         """(images,) positions of the most probable class; the first of several."""
-        return self.probabilities.argmax(axis=1)
+        most_probable: NDArray[np.intp] = self.probabilities.argmax(axis=1)
+        return most_probable
 
     @property
     def confusion(self) -> NDArray[np.int64]:
         """Images by true class (rows) and predicted class (columns)."""
         cells = self.labels.astype(np.int64) * self.classes + self.predicted
-        counts = np.bincount(cells, minlength=self.classes**2)
-        return counts.astype(np.int64).reshape(self.classes, self.classes)
+        counts: NDArray[np.int64] = np.bincount(cells, minlength=self.classes**2)
+        return counts.reshape(self.classes, self.classes)
 
     def of(self, chosen: NDArray[np.bool_]) -> "Answers":
         """The answers on some of the images, by flags (images,)."""

@@ -44,7 +44,7 @@ class ValidationScores:
         answers = Answers(probabilities, self.labels)
         by_class = class_figures(answers, self.classes)
         return {
-            "val_macro_f1": macro_f1(answers),
+            "val_macro_f1": macro_f1(by_class),
             "val_roc_auc": macro_roc_auc(answers),
             "val_classes": by_class,
             "val_missed_positives": _missed(answers, self.classes, self.negative_class),

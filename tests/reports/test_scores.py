@@ -42,7 +42,7 @@ def test_figures_of_classes_are_scikit_learns(seed, classes):
     mean = f1_score(
         answers.labels, answers.predicted, labels=range(classes), average="macro", zero_division=0
     )
-    assert macro_f1(answers) == pytest.approx(mean)
+    assert macro_f1(found) == pytest.approx(mean)
 
 
 def test_a_class_without_an_image_or_never_named_has_shares_of_zero():
@@ -51,7 +51,7 @@ def test_a_class_without_an_image_or_never_named_has_shares_of_zero():
     assert found["a"] == {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
     assert found["b"] == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
     assert found["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
-    assert macro_f1(answers) == pytest.approx(4 / 9)
+    assert macro_f1(found) == pytest.approx(4 / 9)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -83,7 +83,7 @@ def test_there_is_no_area_where_a_class_is_missing():
     assert macro_roc_auc(answers.of(answers.labels != 2)) is None
     one_class = answers.of(answers.labels == 2)
     assert macro_roc_auc(one_class) is None
-    assert macro_f1(one_class) is not None
+    assert class_figures(one_class, CLASSES)["notumor"]["support"] == len(one_class.labels)
     assert roc_auc(np.ones(3), np.ones(3, np.bool_)) is None
 
 
@@ -132,7 +132,7 @@ def test_probabilities_of_exactly_zero_are_scored():
     wrong = Answers(certain[(labels + 1) % 4], labels)
     assert fit_temperature(wrong) == pytest.approx(LIMITS[1], rel=1e-3)
     assert np.isfinite(scaled(wrong.probabilities, LIMITS[0])).all()
-    assert (macro_f1(right), macro_roc_auc(right)) == (1.0, 1.0)
+    assert macro_roc_auc(right) == 1.0
 
 
 def scores(labels: np.ndarray, negative: str | None = "notumor") -> ValidationScores:
