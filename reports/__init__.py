@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.html import render_report, write_report
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
-    from reports.loading import load_leaderboard
+    from reports.loading import load_leaderboard, show_leaderboards
     from reports.markdown import render_markdown_report, write_markdown_report
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
@@ -49,6 +49,7 @@ __all__ = [
     "render_report",
     "render_rows",
     "select_rows",
+    "show_leaderboards",
     "wilson_interval",
     "write_leaderboard",
     "write_markdown_report",
@@ -73,6 +74,7 @@ _HOMES = {
     "draw_leaderboard_svg": "terminal",
     "leaderboard_table": "terminal",
     "load_leaderboard": "loading",
+    "show_leaderboards": "loading",
     "read_leaderboard": "parquet",
     "read_run": "run",
     "render_markdown_report": "markdown",

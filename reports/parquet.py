@@ -1,16 +1,17 @@
-"""The leaderboard as a Parquet file: its schema, and reading it back."""
+"""The leaderboard as a Parquet file: writing it, and reading it back whole or in part."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neurosweep.errors import RunDirectoryError
-from reports.files import replace_bytes
+from reports.files import MOST_BYTES, replace_bytes
 from reports.leaderboard import LeaderboardRow
 from reports.parquet_schema import (
     ADDED,
@@ -21,10 +22,26 @@ from reports.parquet_schema import (
 )
 from reports.records import Origin, Stage, Status, Value
 
-__all__ = ["FIXED_COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "write_leaderboard"]
+__all__ = [
+    "FIXED_COLUMNS",
+    "SCHEMA_VERSION",
+    "StoredLeaderboard",
+    "read_leaderboard",
+    "write_leaderboard",
+]
 
 _VERSION_KEY = b"neurosweep.schema_version"
 _HP = "hp."
+_MOST_UNPACKED = 1024**3
+"""Bytes of all columns unpacked: a larger file is none of ours, but one made to fill the memory."""
+
+_KINDS: Mapping[str, Callable[[Any], object]] = {
+    "stage": Stage,
+    "origin": Origin,
+    "status": Status,
+    **dict.fromkeys(JSON_COLUMNS, json.loads),
+}
+"""What turns a cell of the file into a row's value, where they differ."""
 
 _AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"
 
@@ -35,10 +52,10 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
     The file appears whole or not at all: it is written under another name and then renamed.
 
     Raises:
+        RunDirectoryError: A number does not fit into the 64 bits of its column.
         NeurosweepError: It cannot be written; what was there before still is.
     """
-    columns = {name: [_cell(row, name) for row in rows] for name in FIXED_COLUMNS}
-    arrays = [pa.array(columns[field.name], field.type) for field in FIXED_SCHEMA]
+    arrays = [_array([_cell(row, one.name) for row in rows], one) for one in FIXED_SCHEMA]
     names = list(FIXED_COLUMNS)
     for name in sorted({name for row in rows for name in row.hyperparameters}):
         arrays.append(_hyperparameter_array([row.hyperparameters.get(name) for row in rows]))
@@ -46,7 +63,10 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
     table = pa.table(arrays, names=names)
     sink = pa.BufferOutputStream()
     metadata = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), sink)
+    # Most columns have few values that differ, so a dictionary of them and zstd make it small.
+    pq.write_table(
+        table.replace_schema_metadata(metadata), sink, compression="zstd", use_dictionary=True
+    )
     replace_bytes(path, sink.getvalue().to_pybytes())
 
 
@@ -59,32 +79,124 @@ def read_leaderboard(path: Path) -> list[LeaderboardRow]:
         RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
             another schema version.
     """
-    table = _read_table(path)
-    _check_version(table.schema.metadata or {}, path)
-    missing = [name for name in FIXED_COLUMNS if name not in table.column_names]
-    if not ADDED.issuperset(missing):
-        raise RunDirectoryError(
-            f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
-            f"{', '.join(missing)}. {_AGAIN}."
-        )
-    present = [name for name in FIXED_COLUMNS if name not in missing]
-    return [_row(cells) for cells in table.select(present).to_pylist()]
+    stored = StoredLeaderboard(path)
+    return stored.rows(range(stored.length))
 
 
-def _read_table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise RunDirectoryError(
-            f"a leaderboard is a Parquet file; there is none at {path}. "
-            "`neurosweep leaderboard RUN` ranks the trials without it."
+class StoredLeaderboard:
+    """A leaderboard's file, of which only those columns and rows are read that are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and look at its schema.
+
+        Raises:
+            RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
+                another schema version.
+        """
+        self._path = path
+        if not path.is_file():
+            raise RunDirectoryError(
+                f"a leaderboard is a Parquet file; there is none at {path}. "
+                "`neurosweep leaderboard RUN` ranks the trials without it."
+            )
+        if path.stat().st_size > MOST_BYTES:
+            raise self._damaged(f"it has more than {MOST_BYTES:,} bytes")
+        try:
+            self._content = path.read_bytes()
+            with self._open() as file:
+                metadata, schema = file.metadata, file.schema_arrow
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+        groups = range(metadata.num_row_groups)
+        if sum(metadata.row_group(one).total_byte_size for one in groups) > _MOST_UNPACKED:
+            raise self._damaged(f"it unpacks to more than {_MOST_UNPACKED:,} bytes")
+        _check_version(schema.metadata or {}, path)
+        self.length: int = metadata.num_rows
+        self._names = frozenset(schema.names)
+        self.missing = tuple(name for name in FIXED_COLUMNS if name not in self._names)
+        if not ADDED.issuperset(self.missing):
+            raise RunDirectoryError(
+                f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
+                f"{', '.join(self.missing)}. {_AGAIN}."
+            )
+        of_hyperparameters = sorted(name for name in self._names if name.startswith(_HP))
+        self.columns: tuple[str, ...] = (*FIXED_COLUMNS, *of_hyperparameters)
+
+    def column(self, name: str) -> Sequence[object]:
+        """The values of one column, one for each row.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        if name.startswith(_HP):
+            # Not the column of that name: in it values of several kinds have become text.
+            own = name.removeprefix(_HP)
+            return [values.get(own) for values in self._hyperparameters]
+        return self._read([name])[name]
+
+    def rows(self, places: Sequence[int]) -> list[LeaderboardRow]:
+        """The rows in these places, which count from 0; no other is made.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        columns = self._read([*FIXED_COLUMNS], places)
+        try:
+            return [
+                LeaderboardRow(**dict(zip(columns, cells, strict=True)))
+                for cells in zip(*columns.values(), strict=True)
+            ]
+        except TypeError as error:
+            raise self._damaged(error) from error
+
+    @cached_property
+    def _hyperparameters(self) -> Sequence[dict[str, Value]]:
+        return cast(
+            "Sequence[dict[str, Value]]", self._read(["hyperparameters"])["hyperparameters"]
         )
-    try:
+
+    def _read(
+        self, names: Sequence[str], places: Sequence[int] | None = None
+    ) -> dict[str, Sequence[object]]:
+        """Values by column, of all rows or of those in some places; None in a missing column."""
+        present = [name for name in names if name in self._names]
+        try:
+            with self._open() as file:
+                table = file.read(columns=present).select(present)
+            table = table if places is None else _taken(table, places)
+            found = {name: _values(_typed(table, name).to_pylist(), name) for name in present}
+        except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
+            raise self._damaged(error) from error
+        nothing = [None] * table.num_rows
+        return {name: found.get(name, nothing) for name in names}
+
+    def _open(self) -> pq.ParquetFile:
         # Not `read_table`: its dataset machinery imports pandas, which takes a second.
-        with pq.ParquetFile(path) as file:
-            return file.read()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RunDirectoryError(
-            f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). {_AGAIN}."
-        ) from error
+        return pq.ParquetFile(pa.BufferReader(self._content))
+
+    def _damaged(self, why: object) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"a leaderboard is a whole Parquet file; {self._path} is damaged ({why}). {_AGAIN}."
+        )
+
+
+def _taken(table: pa.Table, places: Sequence[int]) -> pa.Table:
+    if list(places) == list(range(len(places))):
+        return table.slice(0, len(places))  # the best ones in their order, as they are asked for
+    return table.take(pa.array(places, pa.int64()))
+
+
+def _typed(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column with its documented type: another program may have written text as large text."""
+    column, wanted = table.column(name), FIXED_SCHEMA.field(name).type
+    return column if column.type == wanted else column.cast(wanted)
+
+
+def _values(cells: list[Any], name: str) -> list[object]:
+    kind = _KINDS.get(name)
+    if kind is None:
+        return cells
+    return [None if cell is None else kind(cell) for cell in cells]
 
 
 def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> None:
@@ -103,6 +215,16 @@ def _cell(row: LeaderboardRow, name: str) -> object:
     return value
 
 
+def _array(values: Sequence[object], column: pa.Field) -> pa.Array:
+    try:
+        return pa.array(values, column.type)
+    except OverflowError as error:
+        raise RunDirectoryError(
+            f"a number of the column {column.name} has at most 64 bits; one of the trials' is "
+            "larger. Was trials.jsonl edited?"
+        ) from error
+
+
 def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} and float in kinds:
@@ -111,15 +233,6 @@ def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
         return pa.array(values)
     # The same name with values of several kinds: as text, so that none is bent to another's.
     return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _row(cells: dict[str, Any]) -> LeaderboardRow:
-    for name in JSON_COLUMNS:
-        if cells.get(name) is not None:
-            cells[name] = json.loads(cells[name])
-    kinds = {"stage": Stage, "origin": Origin, "status": Status}
-    cells.update({name: kind(cells[name]) for name, kind in kinds.items()})
-    return LeaderboardRow(**cells)
 
 
 if set(FIXED_COLUMNS) != {field.name for field in fields(LeaderboardRow)}:
