@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reports.scores.answers import SMALLEST_PROBABILITY, Answers
 
-__all__ = ["LIMITS", "fit_temperature", "negative_log_likelihood", "scaled"]
+__all__ = ["LIMITS", "at_temperature", "fit_temperature", "negative_log_likelihood", "scaled"]
 
 LIMITS = (0.05, 20.0)
 """The least and the greatest temperature, inclusive (ours). A model that is never wrong on the
@@ -43,6 +43,13 @@ def fit_temperature(answers: Answers) -> float | None:
         loss, bounds=np.log(LIMITS), method="bounded", options={"xatol": _TOLERANCE}
     )
     return float(np.clip(np.exp(found.x), *LIMITS))
+
+
+def at_temperature(answers: Answers, temperature: float) -> Answers:
+    """The same model's answers at a temperature above 0; those that are no numbers stay none."""
+    if not answers.can_be_scored:
+        return answers
+    return Answers(scaled(answers.probabilities, temperature), answers.labels)
 
 
 def scaled(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
