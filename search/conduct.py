@@ -170,7 +170,11 @@ def open_run(request: Request) -> RunDirectory:
     StopRequest(run.path).take()  # it was meant for an earlier sitting
     with run.closed_on_error():
         commands = [*run.info.get("resumed_by", []), list(request.command)]
-        run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
+        run.update(
+            resumed_by=commands,
+            resumed_with=provenance.resumed_with(run.info, now),
+            experiment=request.experiment.model_dump(mode="json"),
+        )
     return run
 
 
@@ -205,7 +209,7 @@ def _info(request: Request, now: datetime) -> dict[str, Any]:
         "began": now.isoformat(timespec="seconds"),
         "seed": request.experiment.search.seed,
         "experiment": request.experiment.model_dump(mode="json"),
-        "versions": provenance.versions(),
+        **provenance.program(),
         "hardware": provenance.hardware(),
     }
 

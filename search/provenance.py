@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
+from datetime import datetime
 from importlib import metadata
 from typing import Any
 
 import psutil
 
 from neurosweep import __version__
+from search.workers.code_hash import code_hash
 from trainables.machine import processor
 
-__all__ = ["hardware", "machine", "versions"]
+__all__ = ["hardware", "machine", "program", "resumed_with", "versions"]
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "keras-tuner", "pyarrow", "scikit-learn")
 
@@ -22,6 +25,25 @@ def versions() -> dict[str, str]:
     for package in _PACKAGES:
         found[package] = metadata.version(package)
     return found
+
+
+def program() -> dict[str, Any]:
+    """What run.yaml says of the program: `versions`, and the `code`'s hash."""
+    return {"versions": versions(), "code": code_hash()}
+
+
+def resumed_with(info: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """The programs of later sittings, as run.yaml has them: only those unlike the one before.
+
+    Args:
+        info: What run.yaml says before this sitting.
+        now: When this sitting began.
+    """
+    earlier = list(info.get("resumed_with", []))
+    last, ours = (earlier or [info])[-1], program()
+    if all(last.get(name) == told for name, told in ours.items()):
+        return earlier
+    return [*earlier, {"began": now.isoformat(timespec="seconds"), **ours}]
 
 
 def hardware() -> dict[str, Any]:
