@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +42,13 @@ _KINDS: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(JSON_COLUMNS, json.loads),
 }
 """What turns a cell of the file into a row's value, where they differ."""
+
+_NEVER_EMPTY = tuple(
+    field.name
+    for field in fields(LeaderboardRow)
+    if field.default is MISSING or field.name == "weights"
+)
+"""Columns that each row has: a record cannot be without them."""
 
 _AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"
 
@@ -105,7 +112,7 @@ class StoredLeaderboard:
             self._content = path.read_bytes()
             with self._open() as file:
                 metadata, schema = file.metadata, file.schema_arrow
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise self._damaged(error) from error
         groups = range(metadata.num_row_groups)
         if sum(metadata.row_group(one).total_byte_size for one in groups) > _MOST_UNPACKED:
@@ -140,14 +147,12 @@ class StoredLeaderboard:
         Raises:
             RunDirectoryError: The file is damaged.
         """
-        columns = self._read([*FIXED_COLUMNS], places)
-        try:
-            return [
-                LeaderboardRow(**dict(zip(columns, cells, strict=True)))
-                for cells in zip(*columns.values(), strict=True)
-            ]
-        except TypeError as error:
-            raise self._damaged(error) from error
+        columns = self._read(FIXED_COLUMNS, places)
+        for name in _NEVER_EMPTY:
+            if None in columns[name]:
+                raise self._damaged(f"a row has no {name}")
+        cells: Any = zip(*columns.values(), strict=True)
+        return [LeaderboardRow(**dict(zip(columns, row, strict=True))) for row in cells]
 
     @cached_property
     def _hyperparameters(self) -> Sequence[dict[str, Value]]:
