@@ -23,8 +23,9 @@ _WARM_UP_CALLS = 3
 _CALLS_OF_ONE = 25  # where the median alone is asked for
 
 _MOST_CALLS = 200
-_LEAST_CALLS = 20  # fewer have no 95th percentile
-_SECONDS = 3.0  # after which no call begins that is not needed: finalists are several
+_LEAST_CALLS = 5
+_SECONDS = 3.0  # after which no further call begins: finalists are several, and some are slow
+_WARM_UP_SECONDS = 1.0  # after which no further call to warm up begins
 
 
 def measured_latency(meter: Meter, images: NDArray[np.uint8]) -> Latency:
@@ -58,9 +59,11 @@ def _times_of(meter: Meter, images: NDArray[np.uint8]) -> Times:
 
 def _calls(meter: Meter, images: NDArray[np.uint8], most: int, seconds: float) -> list[float]:
     """Milliseconds of each call: the most there may be, or what fits, but no fewer than needed."""
-    for _ in range(_WARM_UP_CALLS):
-        meter(images)
-        beat()
+    began = time.perf_counter()
+    for done in range(_WARM_UP_CALLS):
+        if done == 0 or time.perf_counter() - began < _WARM_UP_SECONDS:
+            meter(images)
+            beat()
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < _LEAST_CALLS or (

@@ -66,7 +66,12 @@ def test_calls_are_many_where_they_are_short_and_enough_where_they_are_long(monk
     assert set(quick.calls) == {1, 32}
     assert quick.calls.count(32) == 203
     assert inference_time.measured_latency(slow, few).one.median >= 4
-    assert slow.calls.count(1) == 23
+    assert slow.calls.count(1) < 20
+    monkeypatch.setattr(inference_time, "_SECONDS", 0.0)
+    monkeypatch.setattr(inference_time, "_WARM_UP_SECONDS", 0.0)
+    slowest = Counting(seconds=0.004)
+    inference_time.measured_latency(slowest, few)
+    assert slowest.calls == [1] * 6 + [32] * 6
     assert latency.one.median <= latency.one.p95
     assert inference_time.median_of_one(quick, few[:1]) >= 0
 
