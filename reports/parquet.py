@@ -35,6 +35,9 @@ _HP = "hp."
 _MOST_UNPACKED = 1024**3
 """Bytes of all columns unpacked: a larger file is none of ours, but one made to fill the memory."""
 
+_ONE_BY_ONE = 10
+"""Times that a cell takes longer to read alone than among those of its whole column, about."""
+
 _KINDS: Mapping[str, Callable[[Any], object]] = {
     "stage": Stage,
     "origin": Origin,
@@ -167,12 +170,12 @@ class StoredLeaderboard:
         present = [name for name in names if name in self._names]
         try:
             with self._open() as file:
-                table = file.read(columns=present).select(present)
-            table = table if places is None else _taken(table, places)
-            found = {name: _values(_typed(table, name).to_pylist(), name) for name in present}
+                table = file.read(columns=present)
+            chosen = range(table.num_rows) if places is None else places
+            found = {name: _values(_cells(_typed(table, name), chosen), name) for name in present}
         except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
             raise self._damaged(error) from error
-        nothing = [None] * table.num_rows
+        nothing = [None] * len(chosen)
         return {name: found.get(name, nothing) for name in names}
 
     def _open(self) -> pq.ParquetFile:
@@ -185,16 +188,19 @@ class StoredLeaderboard:
         )
 
 
-def _taken(table: pa.Table, places: Sequence[int]) -> pa.Table:
-    if list(places) == list(range(len(places))):
-        return table.slice(0, len(places))  # the best ones in their order, as they are asked for
-    return table.take(pa.array(places, pa.int64()))
-
-
 def _typed(table: pa.Table, name: str) -> pa.ChunkedArray:
     """A column with its documented type: another program may have written text as large text."""
     column, wanted = table.column(name), FIXED_SCHEMA.field(name).type
     return column if column.type == wanted else column.cast(wanted)
+
+
+def _cells(column: pa.ChunkedArray, places: Sequence[int]) -> list[Any]:
+    """Some cells of a column, in the order of their places."""
+    # Not `take`: it imports pandas, which takes half a second.
+    if len(places) * _ONE_BY_ONE < len(column):
+        return [column[place].as_py() for place in places]
+    cells = column.to_pylist()
+    return [cells[place] for place in places]
 
 
 def _values(cells: list[Any], name: str) -> list[object]:
