@@ -169,10 +169,8 @@ def open_run(request: Request) -> RunDirectory:
     run = RunDirectory.reopen(path, store=store or mirror_of(path))
     StopRequest(run.path).take()  # it was meant for an earlier sitting
     with run.closed_on_error():
-        commands = [*run.info.get("resumed_by", []), list(request.command)]
         run.update(
-            resumed_by=commands,
-            resumed_with=provenance.resumed_with(run.info, now),
+            **provenance.resumed(run.info, request.command, now),
             experiment=request.experiment.model_dump(mode="json"),
         )
     return run

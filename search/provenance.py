@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from typing import Any
@@ -14,7 +14,7 @@ from neurosweep import __version__
 from search.workers.code_hash import code_hash
 from trainables.machine import processor
 
-__all__ = ["hardware", "machine", "program", "resumed_with", "versions"]
+__all__ = ["hardware", "machine", "program", "resumed", "versions"]
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "keras-tuner", "pyarrow", "scikit-learn")
 
@@ -32,13 +32,20 @@ def program() -> dict[str, Any]:
     return {"versions": versions(), "code": code_hash()}
 
 
-def resumed_with(info: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    """The programs of later sittings, as run.yaml has them: only those unlike the one before.
+def resumed(info: Mapping[str, Any], command: Sequence[str], now: datetime) -> dict[str, Any]:
+    """What run.yaml says of later sittings: `resumed_by` their commands, `resumed_with` programs.
 
     Args:
         info: What run.yaml says before this sitting.
-        now: When this sitting began.
+        command: The command line of this sitting.
+        now: When it began.
     """
+    commands = [*info.get("resumed_by", []), list(command)]
+    return {"resumed_by": commands, "resumed_with": _programs(info, now)}
+
+
+def _programs(info: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """The programs of later sittings, only those that are unlike the one before."""
     earlier = list(info.get("resumed_with", []))
     last, ours = (earlier or [info])[-1], program()
     if all(last.get(name) == told for name, told in ours.items()):

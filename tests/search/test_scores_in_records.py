@@ -178,26 +178,32 @@ def test_a_task_of_fine_tuning_says_where_it_ran(monkeypatch):
 NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 
 
+def programs(info):
+    told = provenance.resumed({**info, "resumed_by": [["first"]]}, ("second",), NOW)
+    assert told["resumed_by"] == [["first"], ["second"]]
+    return told["resumed_with"]
+
+
 def test_a_sitting_with_the_same_program_is_not_noted():
     info = provenance.program()
-    assert provenance.resumed_with(info, NOW) == []
+    assert programs(info) == []
 
 
 def test_a_sitting_with_another_program_is_noted_once(monkeypatch):
     info = provenance.program()
     monkeypatch.setattr(provenance, "code_hash", lambda: "other")
-    (noted,) = later = provenance.resumed_with(info, NOW)
+    (noted,) = later = programs(info)
     assert noted == {
         "began": "2026-11-30T05:00:00+00:00",
         "versions": info["versions"],
         "code": "other",
     }
-    assert provenance.resumed_with({**info, "resumed_with": later}, NOW) == later
+    assert programs({**info, "resumed_with": later}) == later
     monkeypatch.undo()
-    assert len(provenance.resumed_with({**info, "resumed_with": later}, NOW)) == 2
+    assert len(programs({**info, "resumed_with": later})) == 2
     assert json.dumps(later)  # run.yaml takes plain values alone
 
 
 def test_a_run_that_did_not_say_its_code_is_told_from_ours():
-    (noted,) = provenance.resumed_with({"versions": provenance.versions()}, NOW)
+    (noted,) = programs({"versions": provenance.versions()})
     assert noted["code"] == provenance.program()["code"]
