@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.html import render_report, write_report
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
-    from reports.loading import load_leaderboard
+    from reports.loading import Shown, load_leaderboard, show_leaderboard, show_rows
     from reports.markdown import render_markdown_report, write_markdown_report
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
@@ -38,6 +38,7 @@ __all__ = [
     "LeaderboardRow",
     "Origin",
     "Run",
+    "Shown",
     "Stage",
     "Status",
     "TrialRecord",
@@ -53,6 +54,8 @@ __all__ = [
     "render_rows",
     "run_notes",
     "select_rows",
+    "show_leaderboard",
+    "show_rows",
     "side_by_side",
     "wilson_interval",
     "write_leaderboard",
@@ -79,6 +82,9 @@ _HOMES = {
     "draw_leaderboard_svg": "terminal",
     "leaderboard_table": "terminal",
     "load_leaderboard": "loading",
+    "Shown": "loading",
+    "show_leaderboard": "loading",
+    "show_rows": "loading",
     "read_leaderboard": "parquet",
     "read_run": "run",
     "render_markdown_report": "markdown",

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 import scans
 from reports import Stage, TrialRecord
+from reports.scores.answers import Answers
+from reports.scores.calibration import calibration_error
+from reports.scores.roc import macro_roc_auc
+from reports.scores.temperature import at_temperature
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
 from search.stages.context import Run, StageWorkers, true_labels
 from search.stages.fine_tune import read_recipe, winner_of
@@ -22,7 +26,15 @@ from trainables import Evaluation, metrics
 
 __all__ = ["evaluate", "figures_of", "finalists"]
 
-_FIGURES = ("accuracy", "missed_positives", "confusion", "classification_report")
+_FIGURES = (
+    "accuracy",
+    "missed_positives",
+    "confusion",
+    "classification_report",
+    "roc_auc",
+    "calibration_error",
+    "calibration_error_scaled",
+)
 
 
 def finalists(run: Run) -> list[TrialRecord]:
@@ -73,6 +85,7 @@ def figures_of(
     *,
     classes: Sequence[str],
     negative_class: str | None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """What one model's answers on some of the test images come to.
 
@@ -82,10 +95,13 @@ def figures_of(
         chosen: (images,) flags of the images to look at; None where it is not known which.
         classes: Names, in the order of the columns.
         negative_class: The class that means "nothing found", or None where there is none.
+        temperature: What was fitted on validation; None where nothing was.
 
     Returns:
-        `accuracy`, `missed_positives`, `confusion` and `classification_report`; each None where
-        no image was chosen, and `missed_positives` without a negative class too.
+        `accuracy`, `missed_positives`, `confusion`, `classification_report`, `roc_auc`,
+        `calibration_error` and `calibration_error_scaled`, at the temperature; each None where no
+        image was chosen. None as well are `missed_positives` without a negative class, `roc_auc`
+        where a class has no image, and what lacks its temperature.
     """
     if chosen is None or not chosen.any():
         return dict.fromkeys(_FIGURES)
@@ -95,7 +111,16 @@ def figures_of(
     if negative_class is not None:
         missed = metrics.missed_positives(matrix, classes, negative_class)
     report = metrics.classification_report(probabilities, labels, classes)
-    figures = (metrics.accuracy(probabilities, labels), missed, matrix, report)
+    answers = Answers(probabilities, labels)
+    figures = (
+        metrics.accuracy(probabilities, labels),
+        missed,
+        matrix,
+        report,
+        macro_roc_auc(answers),
+        calibration_error(answers),
+        None if temperature is None else calibration_error(at_temperature(answers, temperature)),
+    )
     return dict(zip(_FIGURES, figures, strict=True))
 
 
@@ -122,6 +147,7 @@ def _evaluate_one(
             chosen,
             classes=run.source.classes,
             negative_class=run.directory.info["data"]["negative_class"],
+            temperature=record.temperature,
         )
         for chosen in (np.ones(len(labels), np.bool_), clean)
     )
@@ -129,7 +155,11 @@ def _evaluate_one(
         "trial_id": trial_id,
         "test_accuracy": everywhere.pop("accuracy"),
         "test_accuracy_clean": without_leaks.pop("accuracy"),
-        "latency_ms": result.latency_ms,
+        "latency_ms": result.latency.one.median,
+        "latency_p95_ms": result.latency.one.p95,
+        "latency_32_ms": result.latency.batch.median,
+        "latency_32_p95_ms": result.latency.batch.p95,
+        "latency_device": result.latency.device,
         **everywhere,
         **{f"{name}_clean": figure for name, figure in without_leaks.items()},
     }

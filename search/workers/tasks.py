@@ -6,6 +6,7 @@ same functions of theirs without Ray or a child process.
 
 from __future__ import annotations
 
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -183,9 +184,10 @@ def fine_tune(
         What it came to; None if its time was over before its first epoch, which is no failure.
     """
     try:
-        return trainables.fine_tune(_local(recipe), weights, _dataset(source, recipe), report)
+        result = trainables.fine_tune(_local(recipe), weights, _dataset(source, recipe), report)
     except BreakOff:
         return None
+    return replace(result, node=platform.node())
 
 
 @_delivered
