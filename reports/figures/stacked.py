@@ -1,0 +1,116 @@
+"""One of the axes that parallel coordinates stack: its stops, their words and its height."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from reports.figures.axis import Axis
+from reports.figures.elements import segment, text
+from reports.figures.value_axis import Tick, ValueAxis
+from reports.leaderboard import LeaderboardRow
+from reports.settings import Settings
+from reports.wording import NONE, printable
+
+__all__ = ["StackedAxis", "heights", "slanted", "write_ticks"]
+
+_LEFT, _RIGHT, _NOTHING = 44.0, 500.0, 16.0
+_ABOVE, _BELOW, _SLANTED = 34.0, 26.0, 74.0
+_SIGN = 10.2  # the widest that a sign gets, on a phone
+_LONGEST = 15
+
+
+@dataclass(frozen=True)
+class StackedAxis:
+    """An axis across the picture.
+
+    Attributes:
+        title: Name of the hyperparameter.
+        ticks: Places from 0 to 1 and what is written there.
+        places: By trial, its place from 0 to 1; trials without a value have none.
+        partly: Whether some trial has no value, which then stands at a dash on the left.
+    """
+
+    title: str
+    ticks: tuple[Tick, ...]
+    places: dict[str, float]
+    partly: bool
+    left: float = _LEFT
+    right: float = _RIGHT
+
+    @staticmethod
+    def of(settings: Settings, name: str, rows: Sequence[LeaderboardRow]) -> "StackedAxis":
+        """The axis of a hyperparameter over all trials of its family."""
+        axis: ValueAxis = settings.axis(name)
+        places = {
+            row.trial_id: axis.place(row.hyperparameters[name])
+            for row in rows
+            if name in row.hyperparameters
+        }
+        ticks = tuple(axis.ticks())
+        return StackedAxis(settings.short(name), ticks, places, len(places) < len(rows))
+
+    @staticmethod
+    def of_accuracy(axis: Axis, rows: Sequence[LeaderboardRow]) -> "StackedAxis":
+        """The axis of the validation accuracy in per cent."""
+        places = {
+            row.trial_id: axis.place(100 * row.val_accuracy)
+            for row in rows
+            if row.val_accuracy is not None
+        }
+        ticks = tuple((axis.place(value), f"{value:g}") for value in axis.ticks())
+        return StackedAxis("validation accuracy, %", ticks, places, len(places) < len(rows))
+
+    @property
+    def below(self) -> float:
+        """Room for what is written below the axis."""
+        return _SLANTED if slanted(self.ticks, self.right - self.left) else _BELOW
+
+    def across(self, row: LeaderboardRow) -> float:
+        """Where a trial's line meets the axis."""
+        place = self.places.get(row.trial_id)
+        return _NOTHING if place is None else self.left + place * (self.right - self.left)
+
+    def write(self, parent: Element, y: float) -> None:
+        """Write name and ticks around the axis at height `y`."""
+        text(parent, (6.0, y - 15), self.title, "start").set("class", "axis-name")
+        if self.partly:
+            text(parent, (_NOTHING, y + 13), NONE, "middle")
+        write_ticks(parent, self.ticks, (self.left, self.right), y)
+
+
+def heights(axes: Sequence[StackedAxis], top: float) -> list[float]:
+    """Give the height of each axis, from top to bottom."""
+    places: list[float] = []
+    y = top
+    for axis in axes:
+        y += _ABOVE
+        places.append(y)
+        y += axis.below
+    return places
+
+
+def slanted(ticks: Sequence[Tick], width: float) -> bool:
+    """Tell whether the words would run into each other if they were written straight."""
+    longest = max((len(_short(word)) for _, word in ticks), default=0)
+    return len(ticks) > 1 and (longest + 1) * _SIGN > width / len(ticks)
+
+
+def write_ticks(
+    parent: Element, ticks: Sequence[Tick], ends: tuple[float, float], y: float
+) -> None:
+    """Write what stands at an axis below it, slanted where it would be too long."""
+    left, right = ends
+    leaning = slanted(ticks, right - left)
+    for place, word in ticks:
+        x = left + place * (right - left)
+        segment(parent, (x, y), (x, y + 4))
+        if leaning:
+            written = text(parent, (x + 3, y + 10), _short(word), "end")
+            written.set("transform", f"rotate(-38 {x + 3:.1f} {y + 10:.1f})")
+        else:
+            text(parent, (x, y + 13), _short(word), "middle")
+
+
+def _short(word: str) -> str:
+    word = printable(word)
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
