@@ -25,6 +25,7 @@ from reports.figures.figure import Figure
 from reports.files import replace_text
 from reports.leaderboard import LeaderboardRow
 from reports.page import MOST_ROWS, Page, Section
+from reports.printing import find_browser, print_page
 from reports.run import Run
 from reports.sections import SECTIONS
 from reports.summary import summarise
@@ -45,10 +46,16 @@ from reports.wording import (
     trial_name,
 )
 
-__all__ = ["MOST_ROWS", "render_report", "report_figures", "write_report"]
+__all__ = [
+    "MOST_ROWS",
+    "render_report",
+    "report_figures",
+    "write_pdf_report",
+    "write_report",
+]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLES = ("colours.css", "report.css", "figures.css")
+_STYLES = ("colours.css", "figures.css", "report.css")
 _WORDING = (
     *(amount, count, duration, epochs, interval),
     *(marks, model, percent, setting, spread, trial_name),
@@ -64,6 +71,19 @@ def write_report(
         RunDirectoryError: A file of the run that a figure needs is damaged.
     """
     replace_text(path, render_report(run, rows, images=images))
+
+
+def write_pdf_report(
+    run: Run, rows: Sequence[LeaderboardRow], path: Path, *, images: bool = True
+) -> None:
+    """Print the report into a PDF file.
+
+    Raises:
+        UserError: There is no Chromium to print it.
+        NeurosweepError: It could not be printed.
+    """
+    find_browser()  # before the page is laid out, which takes longer
+    print_page(render_report(run, rows, images=images), path)
 
 
 def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True) -> str:
@@ -90,7 +110,9 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
     )
 
 
-def report_figures(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True) -> list[Figure]:
+def report_figures(
+    run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True
+) -> list[Figure]:
     """Draw the figures of all sections that the report of this run has, in its order.
 
     Raises:
@@ -134,9 +156,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({function.__name__: function for function in _WORDING})
-    environment.filters.update(
-        by_caption=_by_caption, csv_address=csv_address, picture=_picture
-    )
+    environment.filters.update(by_caption=_by_caption, csv_address=csv_address, picture=_picture)
     environment.globals.update(
         NONE=NONE,
         PAPER_NOTE=PAPER_NOTE,

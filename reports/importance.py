@@ -6,12 +6,13 @@ early: such a trial is not among the best, and how good it would have become is 
 suits hyperparameters that exist in some trials only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.figures.thinning import evenly
-from reports.figures.value_axis import is_number
+from reports.figures.value_axis import ValueAxis
 from reports.leaderboard import LeaderboardRow
 from reports.records import Value
 from reports.settings import Settings
@@ -29,7 +30,7 @@ MOST_TRIALS = 1000
 """So many trials are looked at, an even choice of all, so that the time is bounded."""
 
 _LEAST_BEST = 5  # trials that the method wants among the best
-_WIDE = 20.0
+_FEW = 10  # different numbers that are taken as a choice
 
 
 @dataclass(frozen=True)
@@ -64,37 +65,49 @@ def importance_of(settings: Settings) -> Importance | None:
     return Importance(shares, len(rows), len(measured), best) if sum(shares.values()) > 0 else None
 
 
-def _shares(
-    rows: Sequence[LeaderboardRow], names: Sequence[str], best: float
-) -> dict[str, float]:
+def _shares(rows: Sequence[LeaderboardRow], names: Sequence[str], best: float) -> dict[str, float]:
     import optuna
 
-    study = optuna.create_study(
-        storage=optuna.storages.InMemoryStorage(),
-        direction="maximize",
-        study_name="importance",
-    )
+    with _quiet():
+        study = optuna.create_study(direction="maximize")
     values = {
         name: [row.hyperparameters[name] for row in rows if name in row.hyperparameters]
         for name in names
     }
-    known = {name: _distribution(own) for name, own in values.items() if len(set(map(repr, own))) > 1}
+    known = {
+        name: _distribution(own) for name, own in values.items() if len(set(map(repr, own))) > 1
+    }
     study.add_trials([_trial(row, known) for row in rows])
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=best)
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
-def _distribution(values: Sequence[Value]) -> "BaseDistribution":
-    """The space these values span: what was searched is not recorded with a trial."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from telling that it made a study, which is none of the user's."""
+    from optuna import logging
 
-    if not all(map(is_number, values)):
-        return CategoricalDistribution(sorted({str(value) for value in values}))
-    low, high = min(map(float, values)), max(map(float, values))
-    log = low > 0 and high / low > _WIDE
-    if all(isinstance(value, int) for value in values):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(low, high, log=log)
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _distribution(values: Sequence[Value]) -> "BaseDistribution":
+    """The space these values span: what was searched is not recorded with a trial.
+
+    Few different numbers are taken as a choice. On a line, the method would also weigh the empty
+    places between them, of which it sees the more the more trials it looks at.
+    """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    axis = ValueAxis.of(values)
+    different = {str(value) for value in values}
+    if axis.words or len(different) <= _FEW:
+        return CategoricalDistribution(sorted(different))
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
 def _trial(row: LeaderboardRow, known: Mapping[str, "BaseDistribution"]) -> "FrozenTrial":
@@ -105,7 +118,7 @@ def _trial(row: LeaderboardRow, known: Mapping[str, "BaseDistribution"]) -> "Fro
     values = {
         name: str(row.hyperparameters[name])
         if isinstance(kind, CategoricalDistribution)
-        else row.hyperparameters[name]
+        else float(row.hyperparameters[name])
         for name, kind in own.items()
     }
     return create_trial(params=values, distributions=own, value=row.val_accuracy)

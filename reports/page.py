@@ -74,8 +74,8 @@ class Section:
     Attributes:
         key: Its anchor, which its template carries as id; once per report.
         title: Its name in the list of sections.
-        template: File in `reports/templates`; it is given `run`, `looks`, `images`, `figures` (those
-            of this section) and what `context` returns, and escapes all of it.
+        template: File in `reports/templates`; it is given `run`, `looks`, `images`, `figures`
+            (those of this section) and what `context` returns, and escapes all of it.
         context: What the template needs beside; None leaves the section out.
         figures: What it draws, in order; these are also what `report --figures` writes.
     """

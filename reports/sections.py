@@ -1,4 +1,4 @@
-"""The sections of the report in their order. A new one is one line here and a template of its own."""
+"""The sections of the report in their order: a new one is a line here and its own template."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

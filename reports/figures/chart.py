@@ -54,10 +54,12 @@ class Chart:
         """Draw a horizontal line across the whole chart."""
         self.line([(self._x.low, value), (self._x.high, value)], style=style, hint=hint)
 
-    def dot(self, point: Point, *, style: str, hint: str, shape: str = "circle") -> None:
-        """Mark one point."""
+    def dot(
+        self, point: Point, *, style: str, hint: str, shape: str = "circle", size: float = 1.0
+    ) -> None:
+        """Mark one point; a size of 1 is about nine units wide."""
         x, y = self._place(point)
-        path = {"d": outline(shape, x, y), "class": f"dot {style}"}
+        path = {"d": outline(shape, x, y, size), "class": f"dot {style}"}
         self._add("path", path, hint)
 
     def markup(self) -> str:
@@ -84,5 +86,7 @@ class Chart:
             segment(frame, (x, height - _BOTTOM), (x, height - _BOTTOM + 5))
             text(frame, (x, height - _BOTTOM + 18), f"{value:g}", "middle")
         text(frame, (_WIDTH / 2 + _LEFT / 2, height - 13), self._x.title, "middle")
-        upright = text(frame, (13, self._above + (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle")
+        upright = text(
+            frame, (13, self._above + (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle"
+        )
         upright.set("transform", f"rotate(-90 {upright.get('x')} {upright.get('y')})")

@@ -26,7 +26,9 @@ def csv_text(numbers: Numbers) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_cell(name) for name in numbers])
-    writer.writerows([_cell(value) for value in line] for line in zip(*numbers.values(), strict=True))
+    writer.writerows(
+        [_cell(value) for value in line] for line in zip(*numbers.values(), strict=True)
+    )
     return out.getvalue()
 
 

@@ -37,7 +37,9 @@ def endings_figures(page: Page) -> list[Figure]:
     )
     if not counted:
         return []
-    ordered = sorted(counted.items(), key=lambda item: (_ORDER.index(item[0][0]), -item[1], item[0]))
+    ordered = sorted(
+        counted.items(), key=lambda item: (_ORDER.index(item[0][0]), -item[1], item[0])
+    )
     return [
         Figure(
             key="endings",

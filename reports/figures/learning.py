@@ -21,6 +21,7 @@ __all__ = ["MOST_CURVES", "fine_tuning_figures", "learning_figures"]
 MOST_CURVES = 150
 """A figure draws at most this many trials: more would be a grey block."""
 
+_FEW = 40  # curves that can be told apart
 _ACCURACY = "validation accuracy, %"
 _CAPTION = (
     "how fast each trial learned, family by family, on one scale. Thick: the family's best. Faint: "
@@ -113,6 +114,7 @@ def _draw(curves: Sequence[_Curve], look: Look, chart: Chart) -> str:
         row = curve.row
         style = f"{look.style} {row.status} {'paper' if row.origin is Origin.PAPER else ''}"
         best = curve is curves[0] and row.status is Status.COMPLETED
+        style += " many" if len(curves) > _FEW and not best else ""
         chart.line(curve.points, style=f"{style} best" if best else style, hint=_hint(row))
         if len(curve.points) == 1 or best:
             chart.dot(curve.points[-1], style=style, hint=_hint(row), shape=look.shape)

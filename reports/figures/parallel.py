@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from reports.figures.axis import percent_axis
-from reports.figures.elements import picture, segment, text
+from reports.figures.elements import picture, segment
 from reports.figures.figure import Figure
 from reports.figures.keys import keys_of
 from reports.figures.legend import Entry, draw_legend, legend_height
@@ -28,10 +28,10 @@ _MOST_AXES = 20
 _WIDTH = 520.0
 _CAPTION = (
     "each line is a trial and runs from top to bottom through the values of its hyperparameters, "
-    "down to the validation accuracy that it reached. Where the strong lines meet, the family's "
-    "best tenth agrees; where they spread, the value matters little. Thick: the family's best. "
-    "Faint: pruned. Dashed: failed. At the dash on the left a hyperparameter was not in use, or "
-    "nothing was measured."
+    "down to the validation accuracy that it reached. Where the strong lines, the best tenth "
+    "of those drawn, run together, good trials agree; where they spread, the value matters little. "
+    "Thick: the family's best. Faint: pruned. Dashed: failed. At the dash on the left a "
+    "hyperparameter was not in use, or nothing was measured."
 )
 _LEGEND = (
     Entry("at-best", "circle", "best"),
@@ -81,9 +81,7 @@ def _left_out(trials: int, names: int) -> str:
 
 
 def _draw(settings: Settings, rows: Sequence[LeaderboardRow]) -> str:
-    axes = [
-        StackedAxis.of(settings, name, rows) for name in settings.names[:_MOST_AXES]
-    ]
+    axes = [StackedAxis.of(settings, name, rows) for name in settings.names[:_MOST_AXES]]
     accuracy = percent_axis(
         [100 * row.val_accuracy for row in rows if row.val_accuracy is not None], ""
     )
@@ -115,7 +113,7 @@ def _draw_lines(
     # From the worst to the best, so that the best lies on top.
     for number, row in reversed(list(enumerate(rows))):
         points = " ".join(
-            f"{axis.across(row):.1f},{y:.1f}" for axis, y in zip(axes, places, strict=True)
+            f"{axis.across(row, number):.1f},{y:.1f}" for axis, y in zip(axes, places, strict=True)
         )
         style = f"way at-{'best' if row is best else row.status}"
         if number < tenth and row.status is Status.COMPLETED:

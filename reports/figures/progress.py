@@ -9,7 +9,7 @@ from reports.figures.chart import Chart
 from reports.figures.figure import Figure
 from reports.figures.legend import Entry
 from reports.figures.palette import Look
-from reports.figures.thinning import best_and_spread
+from reports.figures.thinning import evenly
 from reports.page import Page
 from reports.records import Stage, Status, TrialRecord, parse_time
 from reports.run import Run
@@ -17,9 +17,10 @@ from reports.wording import model, percent
 
 __all__ = ["MOST_MARKS", "progress_figures"]
 
-MOST_MARKS = 1000
-"""A figure has at most this many marks beside the steps of its line."""
+MOST_MARKS = 600
+"""A figure has at most about this many marks."""
 
+_FEW = 150  # marks that may be large
 _LONG = 180.0  # minutes, from which hours are read more easily
 # Screening comes before the search and is no part of its progress.
 _TRIALS = frozenset(Stage).difference({Stage.SCREEN})
@@ -130,8 +131,13 @@ def _improvements(trials: Sequence[TrialRecord]) -> frozenset[int]:
 
 
 def _drawn(trials: Sequence[TrialRecord]) -> list[int]:
+    """The best of them, and the others evenly spread over the search."""
+    if len(trials) <= MOST_MARKS:
+        return list(range(len(trials)))
     ranked = sorted(range(len(trials)), key=lambda number: -(trials[number].val_accuracy or 0.0))
-    return sorted({*best_and_spread(ranked, MOST_MARKS), *_improvements(trials)})
+    best = {*ranked[: MOST_MARKS // 10], *_improvements(trials)}
+    others = [number for number in range(len(trials)) if number not in best]
+    return sorted({*best, *evenly(others, MOST_MARKS - len(best))})
 
 
 def _left_out(trials: int) -> str:
@@ -153,9 +159,14 @@ def _draw(
     shares = [100 * (one.val_accuracy or 0.0) for one in trials]
     y = percent_axis([shares[number] for number in drawn], "validation accuracy, %")
     present = {one.family for one in trials}
-    legend = [Entry(look.style, look.shape, name) for name, look in looks.items() if name in present]
+    legend = [
+        Entry(look.style, look.shape, name) for name, look in looks.items() if name in present
+    ]
     chart = Chart(
-        way.axis, y, label=f"Best validation accuracy so far; across: {way.axis.title}", legend=legend
+        way.axis,
+        y,
+        label=f"Best validation accuracy so far; across: {way.axis.title}",
+        legend=legend,
     )
     for number in drawn:
         record, look = trials[number], looks[trials[number].family]
@@ -165,6 +176,7 @@ def _draw(
             hint=f"trial {record.trial_id}, {model(record)}: {percent(record.val_accuracy)} %, "
             f"{record.status}",
             shape=look.shape,
+            size=1.0 if len(drawn) <= _FEW else 0.6,
         )
     best = [(way.places[number], shares[number]) for number in sorted(improvements)]
     if best:

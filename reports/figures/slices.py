@@ -25,7 +25,7 @@ MOST_DOTS = 120
 """Each slice has at most this many marks."""
 
 _MOST_SLICES = 20
-_WIDTH, _LEFT, _RIGHT, _BETWEEN = 520.0, 40.0, 8.0, 44.0
+_WIDTH, _LEFT, _RIGHT, _BETWEEN = 520.0, 42.0, 20.0, 52.0
 _HEIGHT, _TITLE, _STRAIGHT, _LEANING = 118.0, 26.0, 26.0, 74.0
 _CAPTION = (
     "for each hyperparameter, what its values reached, all other hyperparameters being whatever "
@@ -64,7 +64,9 @@ def slice_figures(page: Page) -> list[Figure]:
     for one in every:
         slices = [_slice(one, name) for name in one.names[:_MOST_SLICES]]
         slices = [each for each in slices if each.rows]
-        hidden = max([hidden, *(len(_measured(one, each.name)) - len(each.rows) for each in slices)])
+        hidden = max(
+            [hidden, *(len(_measured(one, each.name)) - len(each.rows) for each in slices)]
+        )
         if slices:
             figures.append((one, slices))
     caption = _CAPTION + _left_out(hidden)

@@ -15,6 +15,7 @@ __all__ = ["StackedAxis", "heights", "slanted", "write_ticks"]
 
 _LEFT, _RIGHT, _NOTHING = 44.0, 500.0, 16.0
 _ABOVE, _BELOW, _SLANTED = 34.0, 26.0, 74.0
+_ASIDE = 1.1
 _SIGN = 10.2  # the widest that a sign gets, on a phone
 _LONGEST = 15
 
@@ -28,12 +29,14 @@ class StackedAxis:
         ticks: Places from 0 to 1 and what is written there.
         places: By trial, its place from 0 to 1; trials without a value have none.
         partly: Whether some trial has no value, which then stands at a dash on the left.
+        crowded: Whether many lines meet at few places, and are led past each other a little.
     """
 
     title: str
     ticks: tuple[Tick, ...]
     places: dict[str, float]
     partly: bool
+    crowded: bool = False
     left: float = _LEFT
     right: float = _RIGHT
 
@@ -47,7 +50,8 @@ class StackedAxis:
             if name in row.hyperparameters
         }
         ticks = tuple(axis.ticks())
-        return StackedAxis(settings.short(name), ticks, places, len(places) < len(rows))
+        crowded = bool(axis.words or axis.few) and len(rows) > len(ticks)
+        return StackedAxis(settings.short(name), ticks, places, len(places) < len(rows), crowded)
 
     @staticmethod
     def of_accuracy(axis: Axis, rows: Sequence[LeaderboardRow]) -> "StackedAxis":
@@ -65,10 +69,13 @@ class StackedAxis:
         """Room for what is written below the axis."""
         return _SLANTED if slanted(self.ticks, self.right - self.left) else _BELOW
 
-    def across(self, row: LeaderboardRow) -> float:
-        """Where a trial's line meets the axis."""
+    def across(self, row: LeaderboardRow, number: int) -> float:
+        """Where a trial's line meets the axis; `number` is its place among the lines, from 0."""
         place = self.places.get(row.trial_id)
-        return _NOTHING if place is None else self.left + place * (self.right - self.left)
+        x = _NOTHING if place is None else self.left + place * (self.right - self.left)
+        # The first line, the best one, runs through the very place.
+        aside = (number * 7 % 11 - 5) * _ASIDE if number else 0.0
+        return x + aside if self.crowded or place is None else x
 
     def write(self, parent: Element, y: float) -> None:
         """Write name and ticks around the axis at height `y`."""

@@ -29,11 +29,18 @@ def survival_figures(page: Page) -> list[Figure]:
     last = max((max(own) for own in epochs.values()), default=0)
     if last == 0:
         return []
-    reached = {family: _reached(sorted(epochs[family]), last) for family in page.looks if family in epochs}
-    legend = [Entry(look.style, look.shape, name) for name, look in page.looks.items() if name in reached]
+    reached = {
+        family: _reached(sorted(epochs[family]), last) for family in page.looks if family in epochs
+    }
+    legend = [
+        Entry(look.style, look.shape, name) for name, look in page.looks.items() if name in reached
+    ]
     axis = Axis(0.0, 100.0, "trials that finished the epoch, %")
     chart = Chart(
-        count_axis(float(last), "epoch"), axis, label="Trials that reached each epoch", legend=legend
+        count_axis(float(last), "epoch"),
+        axis,
+        label="Trials that reached each epoch",
+        legend=legend,
     )
     for family, counts in reached.items():
         look = page.looks[family]
@@ -43,7 +50,11 @@ def survival_figures(page: Page) -> list[Figure]:
         for epoch in _marked(last):
             hint = f"{family}: {counts[epoch]:,} of {counts[0]:,} trials finished epoch {epoch}"
             chart.dot(points[epoch], style=look.style, hint=hint, shape=look.shape)
-    lines = [(family, epoch, count, counts[0]) for family, counts in reached.items() for epoch, count in enumerate(counts)]
+    lines = [
+        (family, epoch, count, counts[0])
+        for family, counts in reached.items()
+        for epoch, count in enumerate(counts)
+    ]
     return [
         Figure(
             key="survival",

@@ -1,5 +1,6 @@
 """What ran when: trials as bars in lanes, as many lanes as workers were busy at once."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +78,12 @@ def _after(time: str, begin: datetime) -> float:
 
 def _left_out(lanes: int, every: int, *, many: bool) -> str:
     told = f" Of {every:,} lanes an even choice is drawn, {lanes:,} are not." if lanes else ""
-    return told + (" Short trials that follow each other are drawn as one bar." if many else "")
+    return told + (
+        " Short trials that follow each other are drawn as one bar, in the colour of the family "
+        "with the most of them."
+        if many
+        else ""
+    )
 
 
 class _Timeline:
@@ -95,7 +101,9 @@ class _Timeline:
     def draw(self) -> str:
         present = {record.family for lane in self._lanes for record in lane.trials}
         legend = [
-            Entry(look.style, "square", name) for name, look in self._looks.items() if name in present
+            Entry(look.style, "square", name)
+            for name, look in self._looks.items()
+            if name in present
         ]
         top = legend_height(legend, _WIDTH) + _TOP
         bottom = top + self._tall * len(self._lanes)
@@ -144,8 +152,7 @@ class _Timeline:
         return narrow and begin - held.end < 1.0 and end - held.begin <= self._widest
 
     def _draw_span(self, parent: Element, span: _Span, top: float) -> None:
-        families = {record.family for record in span.trials}
-        style = self._looks[span.trials[0].family].style if len(families) == 1 else "at-mixed"
+        (family, _), *_ = Counter(record.family for record in span.trials).most_common(1)
         states = {record.status for record in span.trials}
         status = states.pop() if len(states) == 1 else Status.COMPLETED
         places = {
@@ -155,13 +162,17 @@ class _Timeline:
             "height": self._tall - 3,
         }
         attributes = {name: f"{value:.1f}" for name, value in places.items()}
-        bar = SubElement(parent, "rect", {**attributes, "class": f"run {style} {status}"})
+        bar = SubElement(
+            parent, "rect", {**attributes, "class": f"run {self._looks[family].style} {status}"}
+        )
         SubElement(bar, "title").text = printable(self._hint(span))
 
     def _hint(self, span: _Span) -> str:
         if len(span.trials) > 1:
             first, last = span.trials[0].trial_id, span.trials[-1].trial_id
-            return f"{len(span.trials)} short trials, {first} to {last}"
+            counted = Counter(record.family for record in span.trials).most_common()
+            told = ", ".join(f"{trials} of {family}" for family, trials in counted)
+            return f"{len(span.trials)} short trials, {first} to {last}: {told}"
         record = span.trials[0]
         took = _after(record.finished_at, self._begin) - _after(record.started_at, self._begin)
         return (

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, log10
 
 from reports.figures.axis import Axis
@@ -15,7 +16,7 @@ MOST_WORDS = 24
 """An axis of words has at most this many places; rarer words share one."""
 
 _OTHERS = "others"
-_WIDE = 20.0  # numbers above zero that span more than this factor stand on a logarithmic axis
+_WIDE, _NEAR = 8.0, 0.35  # the factor and the place of the middle that ask for a logarithmic axis
 _FEW = 6  # so many different numbers are ticks by themselves
 _LARGEST = 1e300
 
@@ -25,9 +26,7 @@ Tick = tuple[float, str]
 
 def is_number(value: Value) -> bool:
     """Tell whether a value has a place on a line: no yes or no, and within what can be counted."""
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,8 @@ class ValueAxis:
         if not all(map(is_number, values)):
             return ValueAxis(words=_words(values))
         numbers = sorted({float(value) for value in values})
-        low, high = numbers[0], numbers[-1]
-        log = low > 0 and high / low > _WIDE
-        return ValueAxis((), low, high, log, tuple(numbers) if len(numbers) <= _FEW else ())
+        few = tuple(numbers) if len(numbers) <= _FEW else ()
+        return ValueAxis((), numbers[0], numbers[-1], _grows_by_factors(numbers), few)
 
     def place(self, value: Value) -> float:
         """Give a value's place, held between 0 and 1."""
@@ -87,8 +85,19 @@ class ValueAxis:
     def _apart(self, numbers: Sequence[float]) -> list[float]:
         """The numbers, unless two of them are too near each other to be written both."""
         places = [self.place(number) for number in numbers]
-        near = any(b - a < 0.12 for a, b in zip(places, places[1:], strict=False))
+        near = any(b - a < 0.12 for a, b in pairwise(places))
         return [] if near else list(numbers)
+
+
+def _grows_by_factors(numbers: Sequence[float]) -> bool:
+    """Tell whether sorted numbers are spread by factors: most lie low in a wide range.
+
+    Of numbers spread evenly, half would lie above the middle.
+    """
+    low, middle, high = numbers[0], numbers[(len(numbers) - 1) // 2], numbers[-1]
+    if low <= 0 or high / low < _WIDE:
+        return False
+    return (middle - low) / (high - low) < _NEAR
 
 
 def _word(value: Value) -> str:
