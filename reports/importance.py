@@ -9,6 +9,7 @@ suits hyperparameters that exist in some trials only.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from reports.figures.thinning import evenly
@@ -53,16 +54,25 @@ def importance_of(settings: Settings) -> Importance | None:
     """Weigh the hyperparameters of a family.
 
     Returns:
-        None where fewer than `LEAST_TRIALS` trials were measured, or no hyperparameter varied
-        among them, or none of them tells the best trials from the others.
+        None where fewer than `LEAST_TRIALS` trials were measured, no hyperparameter varied among
+        them, or most of them are as good as the best.
     """
     measured = [row for row in settings.rows if row.val_accuracy is not None]
     if len(measured) < LEAST_TRIALS or not settings.names:
         return None
     rows = evenly(measured, MOST_TRIALS)
     best = max(0.1, _LEAST_BEST / len(rows))
+    if _is_level(rows, best):
+        return None
     shares = _shares(rows, settings.names, best)
     return Importance(shares, len(rows), len(measured), best) if sum(shares.values()) > 0 else None
+
+
+def _is_level(rows: Sequence[LeaderboardRow], best: float) -> bool:
+    """Tell whether most trials reach what the best reach, who are then no part of their own."""
+    scores = sorted((row.val_accuracy or 0.0 for row in rows), reverse=True)
+    least = scores[max(1, ceil(best * len(scores))) - 1]
+    return 2 * sum(score >= least for score in scores) > len(scores)
 
 
 def _shares(rows: Sequence[LeaderboardRow], names: Sequence[str], best: float) -> dict[str, float]:

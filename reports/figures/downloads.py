@@ -5,10 +5,11 @@ import csv
 import io
 
 from reports.figures.figure import Figure, Numbers
+from reports.wording import printable
 
 __all__ = ["csv_address", "csv_text"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def csv_address(figure: Figure) -> str:
@@ -38,5 +39,6 @@ def _cell(value: bool | int | float | str | None) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        text = printable(value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
     return "" if value is None else str(value)

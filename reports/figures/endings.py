@@ -17,7 +17,6 @@ _WORDS = {
     "finished": "all epochs",
     "early_stopping": "no longer improving",
     "scheduler": "others were ahead",
-    "stopped": "others were ahead",
     "budget": "the budget was spent",
     "constraint": "breaks a constraint",
 }

@@ -56,7 +56,7 @@ def _caption(found: Mapping[str, Importance], few: list[str]) -> str:
     if few:
         told.append(
             f"Nothing can be said of {', '.join(map(printable, few))}: it takes {LEAST_TRIALS} "
-            "measured trials that differ."
+            "measured trials whose settings and accuracies differ."
         )
     return " ".join(told)
 

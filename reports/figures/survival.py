@@ -15,8 +15,8 @@ _CAPTION = (
     "which part of a family's trials was still training at each epoch; every epoch is a rung at "
     "which trials are compared and those behind are stopped. Where a line falls early, little time "
     "went into that family's weak settings; one that stays high while its best is behind took "
-    "more than it gave. The last drop is trials that were done. Failed trials count until they "
-    "failed."
+    "more than it gave. Trials that were done before the last epoch have left, too, and "
+    "failed ones when they failed."
 )
 
 
