@@ -10,7 +10,7 @@ from reports.figures.figure import Figure
 from reports.figures.keys import keys_of
 from reports.figures.legend import Entry, draw_legend, legend_height
 from reports.figures.shapes import outline
-from reports.figures.stacked import slanted, write_ticks
+from reports.figures.stacked import room_below, write_ticks
 from reports.figures.thinning import best_and_spread
 from reports.figures.value_axis import ValueAxis
 from reports.leaderboard import LeaderboardRow
@@ -26,7 +26,7 @@ MOST_DOTS = 120
 
 _MOST_SLICES = 20
 _WIDTH, _LEFT, _RIGHT, _BETWEEN = 520.0, 42.0, 20.0, 52.0
-_HEIGHT, _TITLE, _STRAIGHT, _LEANING = 118.0, 26.0, 26.0, 74.0
+_HEIGHT, _TITLE, _TICKS = 118.0, 26.0, 3
 _CAPTION = (
     "for each hyperparameter, what its values reached, all other hyperparameters being whatever "
     "they were. A clear slope, or a value above which nothing good lies, narrows the next search; "
@@ -50,7 +50,7 @@ class _Slice:
 
     @property
     def below(self) -> float:
-        return _LEANING if slanted(self.axis.ticks(4), _PLOT) else _STRAIGHT
+        return room_below(self.axis.ticks(_TICKS), _PLOT)
 
 
 _PLOT = (_WIDTH - _LEFT - _RIGHT - _BETWEEN) / 2
@@ -144,7 +144,7 @@ def _draw_slice(
         height = top + (1 - y.place(value)) * _HEIGHT
         segment(frame, (left, height), (left + _PLOT, height))
         text(frame, (left - 6, height), f"{value:g}", "end")
-    write_ticks(frame, one.axis.ticks(4), (left, left + _PLOT), top + _HEIGHT)
+    write_ticks(frame, one.axis.ticks(_TICKS), (left, left + _PLOT), top + _HEIGHT)
     plot = SubElement(root, "g", {"class": "slice"})
     for place, row in reversed(list(enumerate(one.rows))):
         x = left + (one.axis.place(row.hyperparameters[one.name]) + _aside(one, place)) * _PLOT

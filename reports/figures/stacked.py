@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
 from reports.figures.axis import Axis
@@ -11,13 +12,14 @@ from reports.leaderboard import LeaderboardRow
 from reports.settings import Settings
 from reports.wording import NONE, printable
 
-__all__ = ["StackedAxis", "heights", "slanted", "write_ticks"]
+__all__ = ["StackedAxis", "heights", "room_below", "write_ticks"]
 
 _LEFT, _RIGHT, _NOTHING = 44.0, 500.0, 16.0
-_ABOVE, _BELOW, _SLANTED = 34.0, 26.0, 74.0
+_ABOVE, _BELOW = 34.0, 26.0
 _ASIDE = 1.1
 _SIGN = 10.2  # the widest that a sign gets, on a phone
-_LONGEST = 15
+_LONGEST = 14
+_FEW_WORDS, _STEEP, _UPRIGHT = 6, 60.0, 90.0  # degrees; many words have no room to lean
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class StackedAxis:
     @property
     def below(self) -> float:
         """Room for what is written below the axis."""
-        return _SLANTED if slanted(self.ticks, self.right - self.left) else _BELOW
+        return room_below(self.ticks, self.right - self.left)
 
     def across(self, row: LeaderboardRow, number: int) -> float:
         """Where a trial's line meets the axis; `number` is its place among the lines, from 0."""
@@ -96,28 +98,44 @@ def heights(axes: Sequence[StackedAxis], top: float) -> list[float]:
     return places
 
 
-def slanted(ticks: Sequence[Tick], width: float) -> bool:
-    """Tell whether the words would run into each other if they were written straight."""
-    longest = max((len(_short(word)) for _, word in ticks), default=0)
-    return len(ticks) > 1 and (longest + 1) * _SIGN > width / len(ticks)
+def room_below(ticks: Sequence[Tick], width: float) -> float:
+    """How much room the ticks of an axis of this width take below it."""
+    angle = _angle(ticks, width)
+    return 16.0 + _longest(ticks) * sin(radians(angle)) if angle else _BELOW
+
+
+def _angle(ticks: Sequence[Tick], width: float) -> float:
+    """How words lean, in degrees: not at all, unless they would run into each other."""
+    if len(ticks) < 2 or _longest(ticks) + _SIGN < width / len(ticks):
+        return 0.0
+    # The first word must not lean out of the picture on the left.
+    reach = _longest(ticks) * cos(radians(_STEEP))
+    fits = len(ticks) <= _FEW_WORDS and reach < width / len(ticks) / 2 + _NOTHING
+    return _STEEP if fits else _UPRIGHT
+
+
+def _longest(ticks: Sequence[Tick]) -> float:
+    return _SIGN * max((len(_short(word)) for _, word in ticks), default=0)
 
 
 def write_ticks(
     parent: Element, ticks: Sequence[Tick], ends: tuple[float, float], y: float
 ) -> None:
-    """Write what stands at an axis below it, slanted where it would be too long."""
+    """Write what stands at an axis below it, leaning where it would be too long."""
     left, right = ends
-    leaning = slanted(ticks, right - left)
+    angle = _angle(ticks, right - left)
     for place, word in ticks:
         x = left + place * (right - left)
         segment(parent, (x, y), (x, y + 4))
-        if leaning:
-            written = text(parent, (x + 3, y + 10), _short(word), "end")
-            written.set("transform", f"rotate(-38 {x + 3:.1f} {y + 10:.1f})")
+        if angle:
+            written = text(parent, (x + 2, y + 8), _short(word), "end")
+            written.set("transform", f"rotate(-{angle:g} {x + 2:.1f} {y + 8:.1f})")
         else:
             text(parent, (x, y + 13), _short(word), "middle")
 
 
 def _short(word: str) -> str:
+    # Names that begin alike, as those of backbones, differ at their ends.
     word = printable(word)
-    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
+    half = _LONGEST // 2
+    return word if len(word) <= _LONGEST else f"{word[:half]}…{word[1 - half :]}"
