@@ -63,6 +63,10 @@ def _write_figures(
     import reports
 
     figures = reports.report_figures(found, rows, images=images)
-    note = "Synthetic data: computed phantoms, not patients." if found.synthetic else ""
+    notes = (
+        ("Synthetic data: computed phantoms, not patients.", found.synthetic),
+        ("Partial: the search has not finished.", found.state != "finished"),
+    )
+    note = " ".join(text for text, holds in notes if holds)
     reports.write_figures(figures, folder, note=note)
     print(folder)

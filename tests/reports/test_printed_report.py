@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_run import FakeRun
 
 from neurosweep.errors import NeurosweepError, UserError
 from reports import LeaderboardRow, Run, write_pdf_report
@@ -67,5 +69,17 @@ def test_the_command_writes_figures_beside_the_report(
     folder = tmp_path / "figures"
     assert main(["report", str(run.path), "--format", "markdown", "--figures", str(folder)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(run.path / "report.md"), str(folder)]
-    assert "not patients" in (folder / "survival.svg").read_text(encoding="utf-8")
+    drawn = (folder / "survival.svg").read_text(encoding="utf-8")
+    assert "not patients" in drawn
+    assert "Partial" not in drawn
     assert (folder / "survival.parquet").exists()
+
+
+def test_figures_of_a_search_that_goes_on_say_so(
+    fake: FakeRun, write: Callable[[FakeRun], Run], tmp_path: Path
+):
+    fake.info["state"] = "running"
+    folder = tmp_path / "figures"
+    assert main(["report", str(write(fake).path), "--figures", str(folder)]) == 0
+    drawn = (folder / "progress-time.svg").read_text(encoding="utf-8")
+    assert "Partial: the search has not finished." in drawn
