@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from reports.records import Origin, Stage, Status, TrialRecord
     from reports.rendering import render_rows
     from reports.run import Run, read_run
+    from reports.run_statistics import write_statistics
     from reports.selection import select_rows
+    from reports.several import side_by_side
     from reports.terminal import draw_leaderboard_svg, leaderboard_table
+    from reports.uncertainty import run_notes
 
 __all__ = [
     "Audit",
@@ -52,13 +55,16 @@ __all__ = [
     "render_report",
     "render_rows",
     "report_figures",
+    "run_notes",
     "select_rows",
+    "side_by_side",
     "wilson_interval",
     "write_figures",
     "write_leaderboard",
     "write_markdown_report",
     "write_pdf_report",
     "write_report",
+    "write_statistics",
 ]
 
 _HOMES = {
@@ -86,13 +92,16 @@ _HOMES = {
     "render_report": "html",
     "render_rows": "rendering",
     "report_figures": "html",
+    "run_notes": "uncertainty",
     "select_rows": "selection",
+    "side_by_side": "several",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
     "write_markdown_report": "markdown",
     "write_figures": "figures.export",
     "write_pdf_report": "html",
     "write_report": "html",
+    "write_statistics": "run_statistics",
 }
 
 

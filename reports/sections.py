@@ -41,6 +41,7 @@ def _leaderboard(page: Page) -> _Context:
     return {
         "rows": page.shown,
         "hidden": len(page.rows) - len(page.shown),
+        "tied": any(row.tie_group is not None for row in page.shown),
         "scale": _scale(page.shown),
         "configurations": [row for row in page.rows if row.rank is not None][:_CONFIGURATIONS],
         "papers_settings": any(map(is_papers_setting, page.rows)),
