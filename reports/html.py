@@ -23,6 +23,7 @@ from reports.files import replace_text
 from reports.folds import fold_scale, folded_rows
 from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
+from reports.model_parts import model_parts
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
 from reports.records import Status
@@ -123,6 +124,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             failures=[row for row in rows if row.status is Status.FAILED],
             times=stage_times(run),
             provenance=provenance(run),
+            **model_parts(run, rows, looks),
             **_screening(screening_of(run, rows), looks),
         )
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fake_data
+import fake_predictions
 import numpy as np
 import yaml
 from fake_data import TEST_IMAGES, VALIDATION_IMAGES
@@ -68,9 +69,25 @@ class FakeRun:
             fake_data.write_pictures(path / "audit", self.audit)
         if self.finalists:
             (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
+            self._write_answers(path)
         if self.folds:
             (path / "cross_validation.json").write_text(json.dumps(self._cross_validation()))
         return path
+
+    def _write_answers(self, path: Path) -> None:
+        """The finalists' probabilities, and the network of the first of them."""
+        of = {record.trial_id: record for record in self.records}
+        for finalist in self._evaluation()["finalists"]:
+            name = finalist["trial_id"]
+            folder, seed = path / "trials" / name, of[name].seed
+            fake_predictions.write_answers(folder, finalist["confusion"], "test", seed)
+            support = VALIDATION_IMAGES // len(self.classes)
+            wrong = round((1 - (of[name].val_accuracy or 0.0)) * support)
+            rows = range(len(self.classes))
+            confusion = [_confusion_row(row, wrong, support, len(rows)) for row in rows]
+            fake_predictions.write_answers(folder, confusion, "validation", seed + 1)
+        described = fake_predictions.network(len(self.classes), self.finalists[0])
+        fake_predictions.write_network(path / "winner", described)
 
     def _cross_validation(self) -> dict[str, Any]:
         of = {record.trial_id: record for record in self.records}
