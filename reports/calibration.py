@@ -119,16 +119,24 @@ def fit_temperature(probabilities: "NDArray[np.float32]", labels: "NDArray[np.in
     Returns:
         From 0.05 to 20. A bound is reached where all answers are right, or all are wrong.
     """
+    import numpy as np
+
+    logits = _logarithms(probabilities)
+    rows = np.arange(len(labels))
 
     def cost(where: float) -> float:
-        return _loss(scaled(probabilities, exp(where)), labels)
+        # Not clipped, unlike a loss that is shown: so it has one minimum, convex in 1 / T.
+        chances = logits / exp(where)
+        chances -= chances.max(axis=1, keepdims=True)
+        missed = np.log(np.exp(chances).sum(axis=1)) - chances[rows, labels]
+        return float(missed.mean())
 
     low, high = log(_COLDEST), log(_HOTTEST)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = cost(left), cost(right)
     while high - low > 1e-5:
-        # Where both cost the same, the search goes on towards 1, which changes nothing.
-        if at_left < at_right or (at_left == at_right and left + right > 0):
+        # Where all are right, both cost nothing from some place on: on to the bound.
+        if at_left <= at_right:
             high, right, at_right = right, left, at_left
             left = high - _GOLDEN * (high - low)
             at_left = cost(left)

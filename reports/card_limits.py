@@ -25,8 +25,8 @@ def limits(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> 
         yield "Random weights: the backbone was not pretrained, so its figures do not speak for it."
     elif any(map(has_random_weights, rows)):
         yield (
-            "Backbones of other rows had random weights: that this model is better than they are "
-            "says nothing."
+            "The backbones of other rows had random weights: that this model is better than they "
+            "are says nothing."
         )
     if run.state != "finished":
         yield f"The run's state is “{run.state}”: a later sitting may bring another winner."
@@ -52,8 +52,8 @@ def _tested(run: Run, evaluation: Evaluation, tested: Finalist) -> Iterator[str]
     yield from _classes(evaluation, everywhere)
     if len(run.test_openings) > 1:
         yield (
-            f"The test set was opened {len(run.test_openings)} times: whoever saw a figure may have "
-            "chosen by it."
+            f"The test set was opened {len(run.test_openings)} times: whoever saw a figure may "
+            "have chosen by it."
         )
 
 

@@ -78,7 +78,9 @@ def _use(run: Run) -> Iterator[str]:
 
 
 def _weights(winner: LeaderboardRow) -> Iterator[str]:
-    if winner.backbone is None:
+    if winner.stage is Stage.ENSEMBLE:
+        yield "An ensemble: several networks answer, and their answers are put together."
+    elif winner.backbone is None:
         yield "All weights were trained in this run, from random ones."
     elif has_random_weights(winner):
         yield (
@@ -89,8 +91,6 @@ def _weights(winner: LeaderboardRow) -> Iterator[str]:
         yield f"The backbone's weights came from {winner.weights}; the head was trained here."
     if winner.stage is Stage.FINE_TUNE:
         yield f"Fine-tuning trained the top block of trial {winner.parent_id} on."
-    if winner.stage is Stage.ENSEMBLE:
-        yield "It is an ensemble: several networks answer, and their answers are put together."
 
 
 def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:

@@ -238,6 +238,8 @@ def _class_lines(
 
 
 def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[str]:
+    if set(_classes(run)) != _CLASSES:
+        yield "This run has other classes than the papers: no figure here compares with theirs."
     if run.synthetic:
         yield (
             "This run's images are computed phantoms. Its figures say nothing about the papers', "

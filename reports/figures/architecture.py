@@ -78,8 +78,8 @@ def _caption(network: Architecture, blocks: Sequence[Block]) -> str:
         told += " Dashed boxes were frozen: training left their weights as they came."
     if any(block.units > 1 for block in blocks):
         told += (
-            " A number before the kinds of layers counts the parts of the box in which the way forks "
-            "and meets again."
+            " A number before the kinds of layers counts the parts of the box in which the way "
+            "forks and meets again."
         )
     if any(block.skips for block in blocks):
         told += " A loop on the left is a way around: what comes in is added to what comes out."

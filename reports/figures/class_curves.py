@@ -135,11 +135,7 @@ def _figure(
     words: tuple[str, str, str], chart: Chart, drawn: Sequence[_Drawn], names: tuple[str, str]
 ) -> Figure:
     key, title, caption = words
-    lines = [
-        (one, float(x), float(up))
-        for one in drawn
-        for x, up in zip(one.curve.across, one.curve.up, strict=True)
-    ]
+    lines = [(one, x, up) for one in drawn for x, up in _points(one.curve)]
     return Figure(
         key=key,
         title=title,

@@ -81,8 +81,8 @@ def _caption(found: Calibration) -> str:
     return (
         f"{told} The temperature T divides the logits. It was fitted to the {found.fitted_to:,} "
         "validation images, on which models were chosen as well, and not to these. It changes no "
-        f"answer, and the published model does not contain it. Cross-entropy goes from {found.before.loss:.4f} to "
-        f"{found.after.loss:.4f}."
+        "answer, and the published model does not contain it. Cross-entropy goes from "
+        f"{found.before.loss:.4f} to {found.after.loss:.4f}."
     )
 
 
