@@ -134,7 +134,9 @@ def _card(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
         parts.append(f"### {part.title}")
         told = [f"- {escape_markdown(sentence)}" for sentence in part.sentences]
         told += [f"- {escape_markdown(key)}: {escape_markdown(value)}" for key, value in part.facts]
-        parts.append("\n".join(told))
+        parts += ["\n".join(told)] if told else []
+        # Indented code: a name with backticks in it cannot end the block.
+        parts += [f"{escape_markdown(name)}\n\n    {command}" for name, command in part.commands]
     return ["## Model card", *parts] if parts else []
 
 

@@ -19,7 +19,7 @@ from reports.provenance import provenance
 from reports.records import Stage
 from reports.run import Run
 from reports.summary import summarise
-from reports.wording import has_random_weights, model, percent, setting
+from reports.wording import has_random_weights, model, percent, printable, setting
 
 __all__ = ["CardPart", "model_card"]
 
@@ -37,11 +37,13 @@ class CardPart:
         title: The heading.
         sentences: What is to be said.
         facts: Names and values beside it.
+        commands: What a command does, and the command, in one line.
     """
 
     title: str
     sentences: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
 
 
 def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]:
@@ -59,7 +61,7 @@ def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]
         CardPart("Data", tuple(_data_sentences(run, winner)), tuple(_data(run))),
         CardPart("Metrics", tuple(_measured_how(run, winner)), tuple(_metrics(run, winner))),
         CardPart("Limits", tuple(limits(run, rows, winner))),
-        CardPart("Run it again", (), tuple(_again(run, rows, winner))),
+        CardPart("Run it again", (), tuple(_again(run, winner)), tuple(_commands(run, rows))),
     )
 
 
@@ -157,13 +159,14 @@ def _metrics(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
         )
 
 
-def _again(
-    run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow
-) -> Iterator[tuple[str, str]]:
-    yield "this model", summarise(run, rows).rerun
+def _commands(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[tuple[str, str]]:
+    yield "Train this model again, from the same seed:", printable(summarise(run, rows).rerun)
     told = dict(provenance(run))
     if told.get("command"):
-        yield "the whole search", told["command"]
+        yield "The whole search was begun by:", printable(told["command"])
+
+
+def _again(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     yield "seed of the model", str(winner.seed)
     for name in ("neurosweep", "python", "tensorflow", "keras"):
         version = _mapping(run.info.get("versions")).get(name)

@@ -21,7 +21,9 @@ from reports.provenance import provenance
 def card(run: Run) -> dict[str, str]:
     """Each part's words in one line."""
     return {
-        part.title: " | ".join((*part.sentences, *(": ".join(fact) for fact in part.facts)))
+        part.title: " | ".join(
+            (*part.sentences, *(": ".join(fact) for fact in (*part.facts, *part.commands)))
+        )
         for part in model_card(run, build_leaderboard(run))
     }
 

@@ -1,9 +1,11 @@
 """The page's section on the model, for runs in every state."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import fake_predictions
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ from reports import Run, Stage, build_leaderboard, read_run, render_report
 from reports.figures.palette import looks_of
 from reports.model_section import ModelSection, model_section
 
+_HOSTILE = "<script>alert(1)</script><b>"
 ALL_KEYS = [
     *("architecture", "trade-off", "reliability", "confusion", "confusion-clean", "class-scores"),
     *("class-scores-clean", "roc", "precision-recall"),
@@ -160,6 +163,14 @@ def test_no_images_leaves_diagrams_and_curves(run: Run):
         if tag == "figure" and (attributes.get("class") or "").startswith("drawn")
     ]
     assert len(charts) == len(ALL_KEYS)
+
+
+def test_hostile_layers_are_text_and_nothing_else(run: Run):
+    described = json.dumps(fake_predictions.network(4)).replace("stem", _HOSTILE)
+    (run.path / "winner" / "architecture.json").write_text(described)
+    parsed = page_of(run)
+    assert not parsed.names & {"script", "b"}
+    assert "<script>alert(1)</script><b>_conv Conv2D" in parsed.text
 
 
 def test_the_layers_are_listed_in_the_page(run: Run):
