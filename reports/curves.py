@@ -4,12 +4,13 @@ Fawcett 2006, Pattern Recognition Letters 27:861, for the first; for the second 
 that is called average precision, as in scikit-learn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.scores.answers import Answers
 
 __all__ = ["ClassCurves", "Curve", "curves_of", "precision_recall", "roc"]
 
@@ -24,8 +25,8 @@ class Curve:
         area: 0 to 1 inclusive.
     """
 
-    across: "NDArray[np.float64]"
-    up: "NDArray[np.float64]"
+    across: NDArray[np.float64]
+    up: NDArray[np.float64]
     area: float
 
 
@@ -46,32 +47,29 @@ class ClassCurves:
     precision_recall: Curve | None
 
 
-def curves_of(
-    probabilities: "NDArray[np.float32]", labels: "NDArray[np.int64]", classes: tuple[str, ...]
-) -> tuple[ClassCurves, ...]:
+def curves_of(answers: Answers, classes: Sequence[str]) -> tuple[ClassCurves, ...]:
     """The curves of all classes.
 
     Args:
-        probabilities: (images, classes).
-        labels: (images,) positions of the true classes.
+        answers: On any number of images.
         classes: Names, in the order of the columns.
     """
     found = []
     for column, name in enumerate(classes):
-        positive = labels == column
-        images, scores = int(positive.sum()), probabilities[:, column]
+        positive = answers.labels == column
+        images, scores = int(positive.sum()), answers.probabilities[:, column]
         found.append(
             ClassCurves(
                 name,
                 images,
-                roc(scores, positive) if 0 < images < len(labels) else None,
+                roc(scores, positive) if 0 < images < len(positive) else None,
                 precision_recall(scores, positive) if images else None,
             )
         )
     return tuple(found)
 
 
-def roc(scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]") -> Curve:
+def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Curve:
     """False-positive rate across, true-positive rate up, from (0, 0) to (1, 1).
 
     Args:
@@ -81,14 +79,12 @@ def roc(scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]") -> Curve:
     Returns:
         A point for each threshold and the one before all; the area by the trapezoidal rule.
     """
-    import numpy as np
-
     right, wrong = _counts(scores, positive)
     across, up = (np.concatenate([[0.0], one / one[-1]]) for one in (wrong, right))
     return Curve(across, up, float(np.trapezoid(up, across)))
 
 
-def precision_recall(scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]") -> Curve:
+def precision_recall(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Curve:
     """Recall across, precision up, from recall 0, where precision counts as 1.
 
     Args:
@@ -99,8 +95,6 @@ def precision_recall(scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]
         A point for each threshold and the one before all; the area is average precision, the sum
         of each precision times the recall gained at its threshold.
     """
-    import numpy as np
-
     right, wrong = _counts(scores, positive)
     recall = np.concatenate([[0.0], right / right[-1]])
     precision = np.concatenate([[1.0], right / (right + wrong)])
@@ -108,11 +102,9 @@ def precision_recall(scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]
 
 
 def _counts(
-    scores: "NDArray[np.float32]", positive: "NDArray[np.bool_]"
-) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    scores: NDArray[np.floating], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Positives and negatives at or above each different score, the highest first."""
-    import numpy as np
-
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order], positive[order]
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.answers import class_names
 from reports.audit import KnownVerdict
 from reports.card_limits import limits
 from reports.cleanness import cleanness_sentences
 from reports.facts import quality
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import calibration_of
-from reports.predictions import class_names
 from reports.provenance import provenance
 from reports.records import Stage
 from reports.run import Run
@@ -146,14 +146,14 @@ def _metrics(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     tested = run.evaluation.of(winner.trial_id) if run.evaluation else None
     for fact in quality(run, winner, tested):
         yield fact.name, f"{fact.value} ({fact.detail})"
-    found = calibration_of(run, winner.trial_id) if tested else None
+    found = calibration_of(run, winner) if tested else None
     if found is not None:
         yield (
             "expected calibration error, all test images",
             f"{percent(found.before.error)} % as published"
             + (
                 ""
-                if found.at_bound
+                if not found.bounded
                 else f"; {percent(found.after.error)} % at temperature {found.temperature:.2f}"
             ),
         )

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from reports.answers import answers_of, class_names, clean_test_images
 from reports.architecture import Architecture, read_architecture
-from reports.calibration import Calibration, calibrate
 from reports.curves import ClassCurves, curves_of
 from reports.evaluation import Cleanness, Evaluation, Finalist
 from reports.figures.architecture import architecture_figure
@@ -17,13 +16,9 @@ from reports.figures.palette import Look
 from reports.figures.reliability import reliability_figure
 from reports.figures.trade_off import trade_off_figure
 from reports.leaderboard import LeaderboardRow
-from reports.predictions import class_names, clean_rows, read_probabilities, true_labels
+from reports.reliability import Calibration, calibrate
 from reports.run import Run
 from reports.verdicts import Verdict, verdicts
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["Areas", "ModelSection", "calibration_of", "model_section", "shown_verdict"]
 
@@ -95,7 +90,7 @@ def model_section(
     else:
         areas = _areas(run, verdict.finalist)
         which = _all(evaluation)
-        found = calibration_of(run, verdict.row.trial_id)
+        found = calibration_of(run, verdict.row)
         figures += [reliability_figure(found, which=which)] if found else []
         figures += _matrices(verdict, evaluation)
         figures += curve_figures([line.all for line in areas], which=which)
@@ -115,24 +110,15 @@ def shown_verdict(run: Run, rows: Sequence[LeaderboardRow]) -> Verdict | None:
     return next(iter(verdicts(run.evaluation, rows)), None)
 
 
-def calibration_of(run: Run, trial_id: str) -> Calibration | None:
-    """A trial's calibration; None without probabilities of both parts, or images in them.
+def calibration_of(run: Run, row: LeaderboardRow) -> Calibration | None:
+    """A row's calibration; None without its answers on both parts.
 
     Raises:
         RunDirectoryError: A file of probabilities or the split is damaged.
     """
-    parts = []
-    for part in ("validation", "test"):
-        probabilities = _probabilities(run, trial_id, part)
-        if probabilities is None:
-            return None
-        parts.append((probabilities, true_labels(run, part)))
-    return calibrate(*parts)
-
-
-def _probabilities(run: Run, trial_id: str, part: str) -> "NDArray[np.float32] | None":
-    found = read_probabilities(run, trial_id, part) if run.split is not None else None
-    return found if found is not None and len(found) else None
+    validation = answers_of(run, row.trial_id, "validation", row.val_accuracy)
+    test = answers_of(run, row.trial_id, "test", row.test_accuracy)
+    return calibrate(validation, test) if validation and test else None
 
 
 def _matrices(verdict: Verdict, evaluation: Evaluation) -> list[Figure]:
@@ -156,14 +142,14 @@ def _all(evaluation: Evaluation) -> str:
 
 
 def _areas(run: Run, finalist: Finalist) -> tuple[Areas, ...]:
-    probabilities = _probabilities(run, finalist.trial_id, "test")
-    if probabilities is None:
+    answers = answers_of(run, finalist.trial_id, "test", finalist.test_accuracy)
+    if answers is None:
         return ()
-    labels, classes, clean = true_labels(run, "test"), class_names(run), clean_rows(run)
-    found = curves_of(probabilities, labels, classes)
+    classes, clean = class_names(run), clean_test_images(run)
+    found = curves_of(answers, classes)
     if clean is None or clean.all() or not clean.any():
         return tuple(Areas(one, None) for one in found)
-    of_clean = curves_of(probabilities[clean], labels[clean], classes)
+    of_clean = curves_of(answers.of(clean), classes)
     return tuple(Areas(*pair) for pair in zip(found, of_clean, strict=True))
 
 

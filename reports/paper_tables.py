@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.answers import answers_of
 from reports.audit import KnownVerdict
-from reports.calibration import reliability
 from reports.evaluation import Cleanness
 from reports.leaderboard import LeaderboardRow
 from reports.papers import PaperComparison, compare_with_papers
-from reports.predictions import read_probabilities, true_labels
 from reports.records import Origin, Stage
+from reports.reliability import cross_entropy
 from reports.run import Run
 from reports.verdicts import ClassFigures, verdicts
 from reports.wording import has_random_weights
@@ -195,12 +195,10 @@ def _steps(run: Run, pairs: Mapping[str, PaperComparison]) -> tuple[TransferLine
 
 
 def _test_loss(run: Run, row: LeaderboardRow | None) -> float | None:
-    if row is None or not _is_tested(run, row) or run.split is None:
+    if row is None:
         return None
-    probabilities = read_probabilities(run, row.trial_id, "test")
-    if probabilities is None or not len(probabilities):
-        return None
-    return reliability(probabilities, true_labels(run, "test")).loss
+    answers = answers_of(run, row.trial_id, "test", row.test_accuracy)
+    return None if answers is None else cross_entropy(answers)
 
 
 def _backbones(rows: Sequence[LeaderboardRow]) -> tuple[TransferLine, ...]:

@@ -1,10 +1,11 @@
 """A reliability diagram: how often a model is right that says it is so sure."""
 
-from reports.calibration import Bin, Calibration, Reliability
 from reports.figures.axis import Axis
 from reports.figures.chart import Chart
 from reports.figures.figure import Figure
 from reports.figures.legend import Entry
+from reports.reliability import Bin, Calibration, Reliability
+from reports.scores.calibration import BINS
 from reports.wording import percent
 
 __all__ = ["reliability_figure"]
@@ -20,7 +21,7 @@ def reliability_figure(found: Calibration, *, which: str) -> Figure:
         which: The images, as in "all 320 test images".
     """
     shown = [("as trained", found.before, _BEFORE)]
-    if not found.at_bound:
+    if found.bounded:
         shown.append((f"T = {found.temperature:.2f}", found.after, _AFTER))
     low = min(one.confidence for _, kind, _ in shown for one in kind.bins)
     x = Axis(10.0 * int(min(90.0, 100 * low) / 10), 100.0, "says it is so sure (confidence), %")
@@ -67,16 +68,16 @@ def _error(kind: Reliability) -> str:
 
 def _caption(found: Calibration) -> str:
     told = (
-        "images are sorted by the probability of the class that was named, into ten equal parts; "
-        "a mark is one part, its bar the 95 % interval of its share of right answers. On the "
-        "dashed line the network is right as often as it claims, below it too sure of itself. The "
-        "error is the expected calibration error, the mean distance from the line over all images. "
-        "Mind the marks of few images: their bars are long."
+        f"images are sorted by the probability of the class that was named, into {BINS} equal "
+        "parts; a mark is one part, its bar the 95 % interval of its share of right answers. On "
+        "the dashed line the network is right as often as it claims, below it too sure of itself. "
+        "The error is the expected calibration error, the mean distance from the line over all "
+        "images. Mind the marks of few images: their bars are long."
     )
-    if found.at_bound:
+    if not found.bounded:
         return (
-            f"{told} No temperature could be fitted: the {found.fitted_to:,} validation images do "
-            "not bound it."
+            f"{told} It is {_error(found.before)}. No temperature could be fitted: the "
+            f"{found.fitted_to:,} validation images do not bound it."
         )
     return (
         f"{told} The temperature T divides the logits. It was fitted to the {found.fitted_to:,} "

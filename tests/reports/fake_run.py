@@ -7,6 +7,7 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
+import fake_answers
 import fake_data
 import fake_predictions
 import numpy as np
@@ -44,7 +45,8 @@ class FakeRun:
     """What `write` puts into a run directory; change it first to get another.
 
     `folds` are the folds that each cross-validated trial finished; `twins` says whether some test
-    images have a twin in training.
+    images have a twin in training; `predictions` whether completed trials have theirs.
+    `answers` gives the finalists probabilities that come to their matrices, and the run a winner.
     """
 
     classes: tuple[str, ...] = CLASSES
@@ -55,6 +57,8 @@ class FakeRun:
     audit: dict[str, Any] | None = None
     twins: bool = True
     folds: dict[str, int] = field(default_factory=dict)
+    predictions: bool = False
+    answers: bool = False
 
     def write(self, path: Path) -> Path:
         """Write the run directory; returns it."""
@@ -67,27 +71,15 @@ class FakeRun:
         if self.audit is not None:
             (path / "audit.json").write_text(json.dumps(self.audit))
             fake_data.write_pictures(path / "audit", self.audit)
+        if self.predictions:
+            fake_predictions.write(path, self.records, self.finalists, self.classes)
         if self.finalists:
             (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
-            self._write_answers(path)
+        if self.answers:
+            fake_answers.write(path, self.records, self._evaluation())
         if self.folds:
             (path / "cross_validation.json").write_text(json.dumps(self._cross_validation()))
         return path
-
-    def _write_answers(self, path: Path) -> None:
-        """The finalists' probabilities, and the network of the first of them."""
-        of = {record.trial_id: record for record in self.records}
-        for finalist in self._evaluation()["finalists"]:
-            name = finalist["trial_id"]
-            folder, seed = path / "trials" / name, of[name].seed
-            fake_predictions.write_answers(folder, finalist["confusion"], "test", seed)
-            support = VALIDATION_IMAGES // len(self.classes)
-            wrong = round((1 - (of[name].val_accuracy or 0.0)) * support)
-            rows = range(len(self.classes))
-            confusion = [_confusion_row(row, wrong, support, len(rows)) for row in rows]
-            fake_predictions.write_answers(folder, confusion, "validation", seed + 1)
-        described = fake_predictions.network(len(self.classes), self.finalists[0])
-        fake_predictions.write_network(path / "winner", described)
 
     def _cross_validation(self) -> dict[str, Any]:
         of = {record.trial_id: record for record in self.records}
@@ -163,6 +155,13 @@ def fake_run() -> FakeRun:
         audit=fake_data.audit(CLASSES),
         folds=folds,
     )
+
+
+def answered_run() -> FakeRun:
+    """The same with what its finalists answered, image by image, and with the winner's network."""
+    fake = fake_run()
+    fake.answers = True
+    return fake
 
 
 def _info() -> dict[str, Any]:

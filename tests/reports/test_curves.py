@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from reports.curves import curves_of, precision_recall, roc
+from reports.scores.answers import Answers
 
 CLASSES = ("glioma", "meningioma", "notumor")
 
@@ -49,7 +50,7 @@ def test_each_class_is_held_against_all_others():
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 50)
     probabilities = random.dirichlet(np.ones(3), 50).astype(np.float32)
-    found = curves_of(probabilities, labels, CLASSES)
+    found = curves_of(Answers(probabilities, labels), CLASSES)
     assert [one.name for one in found] == list(CLASSES)
     assert [one.images for one in found] == np.bincount(labels).tolist()
     areas = metrics.roc_auc_score(np.eye(3)[labels], probabilities, average=None)
@@ -59,7 +60,7 @@ def test_each_class_is_held_against_all_others():
 def test_a_class_without_an_image_has_no_curve():
     labels = np.zeros(4, np.int64)
     probabilities = np.full((4, 3), 1 / 3, np.float32)
-    all_of_it, none, _ = curves_of(probabilities, labels, CLASSES)
+    all_of_it, none, _ = curves_of(Answers(probabilities, labels), CLASSES)
     assert all_of_it.roc is None  # there is nothing to tell it from
     assert all_of_it.precision_recall.area == 1.0
     assert none.roc is none.precision_recall is None

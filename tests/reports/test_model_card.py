@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from fake_run import FakeRun, fake_run
+from fake_run import FakeRun, answered_run, fake_run
 from page_reading import Page
 
 from reports import (
@@ -49,8 +49,8 @@ def test_the_card_has_its_parts_in_the_page_and_in_markdown(run: Run):
         assert "Not a medical device" in text[at[0] :]
 
 
-def test_it_says_what_it_is_and_what_limits_it(run: Run):
-    told = card(run)
+def test_it_says_what_it_is_and_what_limits_it(write: Callable[[FakeRun], Run]):
+    told = card(write(answered_run()))
     assert "4 classes: glioma, meningioma, notumor, pituitary" in told["Intended use"]
     assert "names one of its classes for every image" in told["Intended use"]
     assert "Fine-tuning trained the top block of trial 0010" in told["Network"]

@@ -1,16 +1,16 @@
 """The winner's answers as figures: what is drawn, what is left out, and what is said beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
 import numpy as np
 import pytest
-from fake_run import fake_run
+from fake_run import FakeRun, answered_run, fake_run
 
 from reports import LeaderboardRow, Run, build_leaderboard, read_run
-from reports.calibration import calibrate
+from reports.answers import answers_of, class_names
 from reports.curves import curves_of
 from reports.figures.class_curves import curve_figures
 from reports.figures.class_scores import class_scores_figure
@@ -19,7 +19,9 @@ from reports.figures.figure import Figure
 from reports.figures.palette import looks_of
 from reports.figures.reliability import reliability_figure
 from reports.figures.trade_off import LogAxis, front, trade_off_figure
-from reports.predictions import class_names, read_probabilities, true_labels
+from reports.predictions import Part
+from reports.reliability import calibrate
+from reports.scores.answers import Answers
 from reports.verdicts import Measured, verdicts
 
 _SIDE = 520  # of every view box
@@ -87,8 +89,18 @@ def test_a_class_without_an_image_has_no_bars(measured: Measured):
     assert "A class without a test image has no bars" in figure.caption
 
 
-def answers(run: Run, part: str = "test") -> tuple[np.ndarray, np.ndarray]:
-    return read_probabilities(run, "0010-ft", part), true_labels(run, part)
+@pytest.fixture
+def run(write: Callable[[FakeRun], Run]) -> Run:
+    return write(answered_run())
+
+
+def answers(run: Run, part: Part = "test") -> Answers:
+    assert run.evaluation is not None
+    finalist, record = run.evaluation.finalists[0], run.records[-1]
+    recorded = finalist.test_accuracy if part == "test" else record.val_accuracy
+    found = answers_of(run, "0010-ft", part, recorded)
+    assert found is not None
+    return found
 
 
 def lines(figure: Figure) -> list[list[tuple[float, float]]]:
@@ -101,7 +113,7 @@ def lines(figure: Figure) -> list[list[tuple[float, float]]]:
 
 
 def test_each_class_has_a_curve_of_each_kind_with_its_area(run: Run):
-    curves = curves_of(*answers(run), class_names(run))
+    curves = curves_of(answers(run), class_names(run))
     for figure in curve_figures(curves, which="all images"):
         assert len(lines(figure)) == 4
         assert all(0 <= x <= _SIDE for line in lines(figure) for x, _ in line)
@@ -118,7 +130,7 @@ def test_each_class_has_a_curve_of_each_kind_with_its_area(run: Run):
 
 def test_the_drawn_steps_sum_to_the_area(run: Run):
     """What is thinned out and drawn as stairs has the area that is written beside it."""
-    _, figure = curve_figures(curves_of(*answers(run), class_names(run)), which="all")
+    _, figure = curve_figures(curves_of(answers(run), class_names(run)), which="all")
     axis = [float(one.text) for one in parsed(figure).iter("text") if (one.text or "").isdigit()]
     assert 100.0 in axis
     for line, area in zip(lines(figure), sorted_areas(figure), strict=True):
@@ -143,7 +155,7 @@ def figure_top(figure: Figure) -> float:
 def test_the_corner_is_shown_larger_where_all_curves_go_through_it():
     labels = np.repeat([0, 1], 200)
     probabilities = np.stack([1 - labels * 0.9, labels * 0.9], axis=1).astype(np.float32)
-    figure, _ = curve_figures(curves_of(probabilities, labels, ("a", "b")), which="all")
+    figure, _ = curve_figures(curves_of(Answers(probabilities, labels), ("a", "b")), which="all")
     assert "across it ends at 5 %" in figure.caption
     assert "1.000 a" in words(figure)
 
@@ -153,26 +165,29 @@ def test_nearly_perfect_is_not_written_as_perfect():
     scores = labels * 0.8 + 0.1
     scores[1999], scores[2000] = 0.9, 0.1
     probabilities = np.stack([1 - scores, scores], axis=1).astype(np.float32)
-    figure, _ = curve_figures(curves_of(probabilities, labels, ("a", "b")), which="all")
+    figure, _ = curve_figures(curves_of(Answers(probabilities, labels), ("a", "b")), which="all")
     assert "> 0.999 a" in words(figure)
 
 
 def test_a_class_missing_in_the_test_set_is_named_beside_the_curves():
     probabilities = np.full((6, 3), 1 / 3, np.float32)
     labels = np.array([0, 1, 0, 1, 0, 1])
-    for figure in curve_figures(curves_of(probabilities, labels, ("a", "b", "<c>")), which="all"):
+    for figure in curve_figures(
+        curves_of(Answers(probabilities, labels), ("a", "b", "<c>")), which="all"
+    ):
         assert "Without a curve: “<c>”" in figure.caption
         assert len(lines(figure)) == 2
 
 
 def test_one_class_alone_has_no_roc():
-    curves = curves_of(np.ones((3, 1), np.float32), np.zeros(3, np.int64), ("a",))
+    curves = curves_of(Answers(np.ones((3, 1), np.float32), np.zeros(3, np.int64)), ("a",))
     assert [figure.key for figure in curve_figures(curves, which="all")] == ["precision-recall"]
     assert curve_figures([], which="all") == []
 
 
 def test_reliability_is_drawn_before_and_after(run: Run):
     found = calibrate(answers(run, "validation"), answers(run))
+    assert found is not None
     figure = reliability_figure(found, which="all images")
     assert f"as trained: error {100 * found.before.error:.1f} %" in words(figure)
     assert f"T = {found.temperature:.2f}: error {100 * found.after.error:.1f} %" in words(figure)
@@ -187,10 +202,11 @@ def test_reliability_is_drawn_before_and_after(run: Run):
 
 
 def test_where_no_temperature_can_be_fitted_none_is_drawn(run: Run):
-    sure = np.eye(4, dtype=np.float32)[true_labels(run, "validation")] * 0.9 + 0.025
-    figure = reliability_figure(
-        calibrate((sure, true_labels(run, "validation")), answers(run)), which="all"
-    )
+    given = answers(run, "validation")
+    sure = Answers(np.eye(4, dtype=np.float32)[given.labels] * 0.9 + 0.025, given.labels)
+    found = calibrate(sure, answers(run))
+    assert found is not None
+    figure = reliability_figure(found, which="all")
     assert "No temperature could be fitted" in figure.caption
     assert set(figure.numbers["answers"]) == {"as trained"}
 

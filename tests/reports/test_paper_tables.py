@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_run import FakeRun, fake_run
+from fake_run import FakeRun, answered_run, fake_run
 from fake_screening import screen_records
 from page_reading import Page
 from sklearn.metrics import log_loss
 
 from reports import Origin, Run, Stage, build_leaderboard, read_run, render_report
 from reports.paper_tables import PaperTables, paper_tables
-from reports.predictions import read_probabilities, true_labels
+from reports.predictions import predictions_file, read_predictions, true_labels
 
 
 def tables_of(run: Run) -> PaperTables:
@@ -23,7 +23,7 @@ def tables_of(run: Run) -> PaperTables:
 
 def with_resnet(*, tuned: bool = True) -> FakeRun:
     """The papers' backbone as its trial and, perhaps, fine-tuned."""
-    fake = fake_run()
+    fake = answered_run()
     frozen = replace(fake.records[3], backbone="ResNet50V2", weights="imagenet")
     fake.records[3] = frozen
     if tuned:
@@ -64,9 +64,11 @@ def test_paper_a_stands_there_step_by_step(write: Callable[[FakeRun], Run]):
     assert frozen.row is not None
     assert tuned.row is not None
     assert (frozen.row.trial_id, tuned.row.trial_id) == ("0003", "0003-ft")
-    answers = read_probabilities(run, "0003-ft", "test").astype(np.float64)
+    truth = true_labels(run, "test")
+    assert truth is not None
+    answers = read_predictions(predictions_file(run, "0003-ft", "test"), truth).astype(np.float64)
     answers /= answers.sum(axis=1, keepdims=True)
-    loss = log_loss(true_labels(run, "test"), answers)
+    loss = log_loss(truth.labels, answers)
     assert tuned.test_loss == pytest.approx(loss, rel=1e-4)
 
 
@@ -144,7 +146,7 @@ def test_synthetic_images_random_weights_and_other_classes_are_marked(
 
 
 def write_again(fake: FakeRun, run: Run) -> Run:
-    fake.finalists = []
+    fake.finalists, fake.answers = [], False
     return read_run(fake.write(run.path.parent / "again"))
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import fake_predictions
+import fake_answers
 import pytest
 
 from neurosweep.errors import RunDirectoryError
@@ -13,7 +13,7 @@ from reports.architecture import Architecture, read_architecture
 from reports.blocks import MOST_BLOCKS, Block, blocks_of
 from reports.figures.architecture import MOST_BOXES, architecture_figure
 
-NETWORK = fake_predictions.network(4, "0010-ft")
+NETWORK = fake_answers.network(4, "0010-ft")
 
 
 def read(tmp_path: Path, described: Any) -> Architecture | None:
