@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scans.caches.decoded import default_cache
     from scans.copies.grouping import divide, group_images, groups_file_of
     from scans.copies.search import Copies, find_copies
-    from scans.dataset import Dataset, ImageRows, Source, open_dataset, rows_of
+    from scans.dataset import Dataset, ImageRows, Source, build_caches, open_dataset, rows_of
     from scans.division.clean import clean_test_rows
     from scans.division.folds import fold_split
     from scans.division.split import Division, parts_hash, split
@@ -32,6 +32,7 @@ __all__ = [
     "Source",
     "Unreadable",
     "audit",
+    "build_caches",
     "choose_shown",
     "clean_test_rows",
     "decode",
@@ -60,6 +61,7 @@ _HOMES = {
     "Source": "scans.dataset",
     "Unreadable": "scans.manifest",
     "audit": "scans.auditing.audit",
+    "build_caches": "scans.dataset",
     "choose_shown": "scans.auditing.showcase",
     "clean_test_rows": "scans.division.clean",
     "decode": "scans.pictures.decode",

@@ -1,8 +1,9 @@
 """A data set ready to train on: the mapped images, their labels, the split, the statistics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -140,6 +141,30 @@ def open_dataset(
         synthetic=source.synthetic,
         cache=source.cache,
     )
+
+
+def build_caches(source: Source, sizes: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
+    """Decode the images into the cache at several sizes, where that was not done yet.
+
+    Args:
+        source: Where the images are and how they are split.
+        sizes: Image size in pixels and colour, "grey" or "rgb", of each.
+
+    Returns:
+        For each that this process built, and did not find: `size`, `color` and `seconds`.
+
+    Raises:
+        DataError: As `open_dataset` says.
+        NeurosweepError: The disk of the cache is full.
+    """
+    built: list[dict[str, Any]] = []
+    for image_size, color in sizes:
+
+        def note(seconds: float, size: int = image_size, color: str = color) -> None:
+            built.append({"size": size, "color": color, "seconds": round(seconds, 3)})
+
+        open_dataset(source, image_size=image_size, color=color, built=note)
+    return built
 
 
 def rows_of(source: Source) -> ImageRows:

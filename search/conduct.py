@@ -237,6 +237,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
                 resources,
                 display,
                 depot=shared,
+                here=request.address is None,
                 placed=placing(budget, "measure", display),
                 lost=losing(budget, "measure", display),
             )

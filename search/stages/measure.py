@@ -15,6 +15,7 @@ from search.stages.context import StageWorkers
 from search.stages.node_notes import note_caches
 from search.workers.depot import RemoteDepot
 from search.workers.patience import Patience
+from search.workers.this_node import whereabouts
 from trainables import Runtime
 from trainables.variant import Variant
 
@@ -35,10 +36,13 @@ def choose_runtime(
     display: Display,
     *,
     depot: RemoteDepot | None = None,
+    here: bool = False,
     placed: Callable[[Any], None] | None = None,
     lost: Callable[[str], None] | None = None,
 ) -> Runtime:
     """Builds the decoded caches on a worker and measures there; a resumed run keeps its choice.
+
+    Where this machine is the only one and nothing is left to measure, no worker is started for it.
 
     Args:
         run: The run directory; its run.yaml gets the choice.
@@ -47,6 +51,7 @@ def choose_runtime(
         resources: What a trial gets, as Ray names it.
         display: Told what was measured.
         depot: Where the worker's node gets images from; None where it has the driver's folder.
+        here: Whether trials run on this machine alone.
         placed: Told the worker's actor once it has its place.
         lost: Told why, each time that the worker was lost and is replaced.
 
@@ -60,6 +65,12 @@ def choose_runtime(
         deterministic = not on_gpu and wanted.xla is not True
     with_xla = wanted.xla is True or (wanted.xla == "auto" and on_gpu and not deterministic)
     base = Runtime(threads=max(1, int(resources["CPU"])), deterministic=deterministic)
+    families = _measured_families(plan)
+    sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
+    is_settled = not on_gpu and (_is_settled(wanted) or not families)
+    if here and (is_settled or "runtime" in run.info):
+        note_caches(run, [{**whereabouts(), **one} for one in scans.build_caches(source, sizes)])
+        return _known(run) or _as_asked(run, base, wanted)
     with StageWorkers(
         base,
         resources,
@@ -68,12 +79,10 @@ def choose_runtime(
         placed=placed,
         lost=lost,
     ) as worker:
-        sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
         note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
-        if "runtime" in run.info:
-            return Runtime(**run.info["runtime"])
-        families = _measured_families(plan)
-        if not on_gpu and (_is_settled(wanted) or not families):
+        if (known := _known(run)) is not None:
+            return known
+        if is_settled:
             return _as_asked(run, base, wanted)
         measured: dict[str, Any] = worker.run(
             "measure",
@@ -98,6 +107,11 @@ def choose_runtime(
     for line in _lines(chosen, measured):
         display.note(line)
     return runtime
+
+
+def _known(run: RunDirectory) -> Runtime | None:
+    """What an earlier sitting chose."""
+    return Runtime(**run.info["runtime"]) if "runtime" in run.info else None
 
 
 def _measured_families(plan: Plan) -> dict[str, int]:

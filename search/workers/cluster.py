@@ -7,13 +7,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import search
 from neurosweep.errors import CodeMismatchError, NeurosweepError
 from search.experiment import Experiment, Resources
 from search.workers.growth import autoscaler_file, read_growth
 from search.workers.joining import kept_nodes, wait_for_nodes
+from search.workers.local_ray import lean_start, local_options
 from search.workers.nodes import Node, gcs_port, live_nodes, on_node
 from search.workers.room import Capacity, Growth, Room
 from search.workers.stated_growth import MAY_GROW, read_stated_growth
@@ -118,8 +118,13 @@ def for_fine_tuning(
 def _reach(address: str | None, cpus: int | None) -> None:
     import ray
 
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
     try:
-        ray.init(**_options(address, cpus))
+        if address is None:
+            with lean_start():
+                ray.init(**quiet, **local_options(cpus))
+        else:
+            ray.init(**quiet, address=address)
     except ConnectionError as error:
         raise NeurosweepError(
             f"no Ray cluster answers at --address {address}: {error}; start one with "
@@ -182,16 +187,3 @@ def _import_path() -> str:
     root = str(Path(search.__file__).resolve().parents[1])
     others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     return os.pathsep.join([root, *(part for part in others if part != root)])
-
-
-def _options(address: str | None, cpus: int | None) -> dict[str, Any]:
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
-    if address is not None:
-        return {**quiet, "address": address}
-    return {
-        **quiet,
-        "address": "local",
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "dashboard_host": "127.0.0.1",
-    }

@@ -89,14 +89,7 @@ def prepare(
         For each that this process built, and did not find: `size`, `color` and `seconds`.
     """
     del report
-    built: list[dict[str, Any]] = []
-    for image_size, color in sizes:
-
-        def note(seconds: float, size: int = image_size, color: str = color) -> None:
-            built.append({"size": size, "color": color, "seconds": round(seconds, 3)})
-
-        scans.open_dataset(source, image_size=image_size, color=color, built=note)
-    return built
+    return scans.build_caches(source, sizes)
 
 
 def measure(

@@ -118,6 +118,54 @@ def test_a_resumed_run_keeps_its_choice(run, monkeypatch):
     assert run.directory.info["decoded"] == [BUILT, BUILT]  # of both sittings
 
 
+def nobody(*_, **__):
+    raise AssertionError("no worker is needed")
+
+
+def on_this_machine(run, monkeypatch, built):
+    """The choice where trials run on this machine alone, and no worker may be started."""
+    monkeypatch.setattr(measure, "StageWorkers", nobody)
+    monkeypatch.setattr(measure, "whereabouts", lambda: {"node": "10.0.0.1", "node_id": "a"})
+    asked = []
+
+    def build(source, sizes):
+        asked.append((source, sizes))
+        return built
+
+    monkeypatch.setattr(measure.scans, "build_caches", build)
+    runtime = measure.choose_runtime(
+        run.directory, run.plan, run.source, run.resources, run.display, here=True
+    )
+    return runtime, asked
+
+
+def test_on_this_machine_no_worker_starts_where_nothing_is_left_to_measure(run, monkeypatch):
+    settled = experiment(
+        run,
+        "families: {mini_vgg: {}}\nresources: {precision: float32, fused_batch_norm: true}",
+    )
+    built = [{"size": 150, "color": "grey", "seconds": 0.1}]
+    runtime, asked = on_this_machine(settled, monkeypatch, built)
+    assert runtime == Runtime(threads=1, fused_batch_norm=True)
+    assert asked == [(run.source, [(150, "grey")])]
+    entry = {"node": "10.0.0.1", "node_id": "a", "size": 150, "color": "grey", "seconds": 0.1}
+    assert run.directory.info["decoded"] == [entry]
+
+
+def test_a_resumed_run_on_this_machine_starts_no_worker_for_what_it_knows(run, monkeypatch):
+    first, _, _ = choose(run, monkeypatch)
+    second, _ = on_this_machine(run, monkeypatch, [])
+    assert second == first
+
+
+def test_on_this_machine_a_worker_measures_what_was_not_settled(run, monkeypatch):
+    monkeypatch.setattr(measure, "StageWorkers", nobody)
+    with pytest.raises(AssertionError, match="no worker"):
+        measure.choose_runtime(
+            run.directory, run.plan, run.source, run.resources, run.display, here=True
+        )
+
+
 def experiment(run, text):
     return replace(run, plan=plan(f"name: x\nsearch: {{trials: 4, papers: false}}\n{text}"))
 
