@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from reports.cross_validation import CrossValidated, CrossValidation
     from reports.epochs import EpochRecord
     from reports.evaluation import Evaluation, Finalist
-    from reports.html import render_report, write_report
+    from reports.figures.export import write_figures
+    from reports.figures.figure import Figure
+    from reports.html import render_report, report_figures, write_pdf_report, write_report
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
     from reports.loading import load_leaderboard
@@ -31,6 +33,7 @@ __all__ = [
     "CrossValidation",
     "EpochRecord",
     "Evaluation",
+    "Figure",
     "Finalist",
     "LeaderboardRow",
     "Origin",
@@ -48,10 +51,13 @@ __all__ = [
     "render_markdown_report",
     "render_report",
     "render_rows",
+    "report_figures",
     "select_rows",
     "wilson_interval",
+    "write_figures",
     "write_leaderboard",
     "write_markdown_report",
+    "write_pdf_report",
     "write_report",
 ]
 
@@ -61,6 +67,7 @@ _HOMES = {
     "CrossValidation": "cross_validation",
     "EpochRecord": "epochs",
     "Evaluation": "evaluation",
+    "Figure": "figures.figure",
     "Finalist": "evaluation",
     "LeaderboardRow": "leaderboard",
     "Origin": "records",
@@ -78,10 +85,13 @@ _HOMES = {
     "render_markdown_report": "markdown",
     "render_report": "html",
     "render_rows": "rendering",
+    "report_figures": "html",
     "select_rows": "selection",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
     "write_markdown_report": "markdown",
+    "write_figures": "figures.export",
+    "write_pdf_report": "html",
     "write_report": "html",
 }
 

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import SubElement, tostring
 from reports.figures.axis import Axis
 from reports.figures.elements import Point, picture, segment, text
 from reports.figures.legend import Entry, draw_legend, legend_height
-from reports.figures.shapes import SHAPES, marker, outline
+from reports.figures.shapes import outline
 from reports.wording import printable
 
-__all__ = ["SHAPES", "Chart", "marker"]
+__all__ = ["Chart"]
 
 # In units of the view box; the page scales the whole chart to the column's width.
 _WIDTH, _HEIGHT = 520.0, 330.0
@@ -54,10 +54,12 @@ class Chart:
         """Draw a horizontal line across the whole chart."""
         self.line([(self._x.low, value), (self._x.high, value)], style=style, hint=hint)
 
-    def dot(self, point: Point, *, style: str, hint: str, shape: str = "circle") -> None:
-        """Mark one point."""
+    def dot(
+        self, point: Point, *, style: str, hint: str, shape: str = "circle", size: float = 1.0
+    ) -> None:
+        """Mark one point; a size of 1 is about nine units wide."""
         x, y = self._place(point)
-        path = {"d": outline(shape, x, y), "class": f"dot {style}"}
+        path = {"d": outline(shape, x, y, size), "class": f"dot {style}"}
         self._add("path", path, hint)
 
     def markup(self) -> str:

@@ -15,12 +15,17 @@ def marker(style: str, shape: str) -> str:
     return tostring(root, encoding="unicode")
 
 
-def outline(shape: str, x: float, y: float) -> str:
-    """Give the path of a marker around a point, about nine units wide."""
+def outline(shape: str, x: float, y: float, size: float = 1.0) -> str:
+    """Give the path of a marker around a point, about nine units wide at a size of 1."""
+
+    def path(begin: tuple[float, float], rest: str, *lengths: float) -> str:
+        there = f"M{x + begin[0] * size:.1f} {y + begin[1] * size:.1f}"
+        return there + rest.format(*(f"{length * size:.3g}" for length in lengths))
+
     if shape == "square":
-        return f"M{x - 4:.1f} {y - 4:.1f}h8v8h-8z"
+        return path((-4, -4), "h{0}v{0}h-{0}z", 8)
     if shape == "triangle":
-        return f"M{x:.1f} {y - 5:.1f}l5 9h-10z"
+        return path((0, -5), "l{0} {1}h-{2}z", 5, 9, 10)
     if shape == "diamond":
-        return f"M{x:.1f} {y - 5.6:.1f}l5.6 5.6l-5.6 5.6l-5.6 -5.6z"
-    return f"M{x - 4.5:.1f} {y:.1f}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z"
+        return path((0, -5.6), "l{0} {0}l-{0} {0}l-{0} -{0}z", 5.6)
+    return path((-4.5, 0), "a{0} {0} 0 1 0 {1} 0a{0} {0} 0 1 0 -{1} 0z", 4.5, 9)
