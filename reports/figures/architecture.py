@@ -93,8 +93,9 @@ def _draw(network: Architecture, blocks: Sequence[Block]) -> str:
         rows = [*blocks[:keep], len(blocks) - 2 * keep, *blocks[-keep:]]
     height = _TOP + len(rows) * (_BOX + _GAP)
     label = f"{network.name}: {len(network.layers)} layers in {len(blocks)} blocks"
-    root = picture(_WIDTH, height, label)
-    root.set("class", "chart network")
+    drawn = picture(_WIDTH, height, label)
+    # A group of its own has the class: a picture that is saved gets another root.
+    root = SubElement(drawn, "g", {"class": "network"})
     for number, row in enumerate(rows):
         top = _TOP + number * (_BOX + _GAP)
         if number:
@@ -104,7 +105,7 @@ def _draw(network: Architecture, blocks: Sequence[Block]) -> str:
             text(root, place, f"{row:,} further blocks", "middle").set("class", "soft")
         else:
             _draw_box(SubElement(root, "g", {"class": _style(row)}), row, network, top)
-    return tostring(root, encoding="unicode")
+    return tostring(drawn, encoding="unicode")
 
 
 def _style(block: Block) -> str:

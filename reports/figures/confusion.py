@@ -64,15 +64,16 @@ def _draw(matrix: Sequence[Sequence[Cell]], evaluation: Evaluation, which: str) 
     right = sum(cell.images for row in matrix for cell in row if cell.right)
     images = sum(cell.images for row in matrix for cell in row)
     label = f"Confusion matrix on {which}: {right} of {images} right"
-    root = picture(_WIDTH, _TOP + down * len(matrix) + _BELOW, label)
-    root.set("class", "chart matrix")
+    drawn = picture(_WIDTH, _TOP + down * len(matrix) + _BELOW, label)
+    # A group of its own has the class: a picture that is saved gets another root.
+    root = SubElement(drawn, "g", {"class": "matrix"})
     _draw_names(SubElement(root, "g", {"class": "axes"}), evaluation.classes, across, down)
     for number, cells in enumerate(matrix):
         for place, cell in enumerate(cells):
             corner = (_LEFT + place * across, _TOP + number * down)
             pair = (evaluation.classes[number], evaluation.classes[place])
             _draw_cell(SubElement(root, "g"), cell, corner, (across, down), pair)
-    return tostring(root, encoding="unicode")
+    return tostring(drawn, encoding="unicode")
 
 
 def _draw_names(frame: Element, classes: Sequence[str], across: float, down: float) -> None:

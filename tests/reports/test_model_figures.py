@@ -11,7 +11,9 @@ from fake_run import FakeRun, answered_run, fake_run
 
 from reports import LeaderboardRow, Run, build_leaderboard, read_run
 from reports.answers import answers_of, class_names
+from reports.architecture import read_architecture
 from reports.curves import curves_of
+from reports.figures.architecture import architecture_figure
 from reports.figures.class_curves import curve_figures
 from reports.figures.class_scores import class_scores_figure
 from reports.figures.confusion import confusion_figure
@@ -283,3 +285,15 @@ def test_a_logarithmic_axis_has_equal_steps_for_equal_factors():
     assert axis.place(0.0) == 0.0
     assert axis.ticks() == pytest.approx([0.1, 1, 10, 100, 1000])
     assert LogAxis(0.4, 3.0, "").ticks() == pytest.approx([0.5, 1, 2])
+
+
+def test_styles_hang_on_what_is_inside_the_picture(run: Run, measured: Measured):
+    """A picture that is saved by itself gets another root, which has none of the page's classes."""
+    network = read_architecture(run.path / "winner" / "architecture.json")
+    assert network is not None
+    assert run.evaluation is not None
+    matrix = confusion_figure(measured, run.evaluation, key="confusion", which="all images")
+    for figure, style in ((architecture_figure(network), "network"), (matrix, "matrix")):
+        root = parsed(figure)
+        assert root.get("class") == "chart"
+        assert style in [one.get("class") for one in root]
