@@ -1,4 +1,4 @@
-"""The folder `winner/`: one Keras file with everything inside, its recipe, its labels."""
+"""The folder `winner/`: one Keras file with everything inside, its recipe, labels and layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
+from trainables.architecture import describe_network
 from trainables.assemble import Statistics, build_core, scaling_layers
 from trainables.fitting import start_afresh
 from trainables.recipe import Recipe
@@ -36,7 +37,7 @@ def export_winner(
     scores: Mapping[str, Any] | None = None,
     recorded: Recipe | None = None,
 ) -> None:
-    """Write model.keras, config.yaml and labels.json into `folder`.
+    """Write model.keras, config.yaml, labels.json and architecture.json into `folder`.
 
     The model takes uint8 RGB images (n, height, width, 3) of any size and holds stock Keras
     layers in float32 only, so that plain Keras loads it in safe mode without this program.
@@ -53,6 +54,8 @@ def export_winner(
     folder.mkdir(parents=True, exist_ok=True)
     start_afresh(recipe.seed)
     core = build_core(recipe, weights=weights)
+    # Before it becomes part of the published model, which adds places where its layers are used.
+    layers = {**describe_network(recipe, core), "trial_id": (scores or {}).get("trial_id")}
     model = _published(recipe, core, statistics)
     aside = folder / f".{os.getpid()}-model.keras"
     model.save(aside)
@@ -65,6 +68,7 @@ def export_winner(
     }
     _write(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     _write(folder / "labels.json", json.dumps(list(recipe.task.classes), indent=2) + "\n")
+    _write(folder / "architecture.json", json.dumps(layers, indent=1) + "\n")
 
 
 def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:

@@ -18,7 +18,7 @@ __all__ = ["publish_tables", "publish_winner"]
 
 
 def publish_winner(run: Run, worker: StageWorkers) -> None:
-    """Writes winner/: model.keras, config.yaml and labels.json."""
+    """Writes winner/: model.keras, config.yaml, labels.json and architecture.json."""
     winner = winner_of(run.records, run.ranking)
     files: dict[str, bytes] = worker.run(
         "export",
