@@ -138,7 +138,7 @@ def _measured_how(run: Run, winner: LeaderboardRow) -> Iterator[str]:
     else:
         yield (
             "Chosen on validation images, so that its validation accuracy is somewhat too good. "
-            "The test images took part in no choice. Intervals are Wilson's, of 95 %."
+            "The test images took part in no choice. Intervals are of 95 %."
         )
 
 
