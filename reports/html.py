@@ -24,6 +24,7 @@ from reports.folds import fold_scale, folded_rows
 from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
 from reports.papers import ASSUMPTIONS, compare_with_papers
+from reports.pictures_section import pictures_section
 from reports.provenance import provenance, stage_times
 from reports.records import Status
 from reports.run import Run
@@ -89,6 +90,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
     learning = learning_panels(run, rows, looks)
     tuning = fine_tuning_panel(run, rows, looks)
     data = data_section(run, images=images)
+    pictures = pictures_section(run, rows, images=images)
     folds = folded_rows(run.cross_validation, rows)
     shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or is_papers_setting(row)]
     return (
@@ -112,7 +114,12 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             undrawn=sum(panel.left_out for panel in learning),
             data=data,
             images=images,
-            picture_note=picture_note(data.pictures, left_out=not images, synthetic=run.synthetic),
+            pictures=pictures,
+            picture_note=picture_note(
+                data.pictures + (pictures.pictures if pictures else 0),
+                left_out=not images,
+                synthetic=run.synthetic,
+            ),
             verdicts=verdicts(run.evaluation, rows),
             two_ways=two_ways(run.evaluation, rows),
             which_images=which_images(run.evaluation),
@@ -160,7 +167,9 @@ def _environment() -> Environment:
 
 
 def _style() -> Markup:
-    return Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
+    sheets = ("report.css", "pictures.css")
+    text = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in sheets)
+    return Markup(text)  # noqa: S704 - ours
 
 
 def _markup(panels: Sequence[Panel]) -> list[tuple[str, Markup]]:

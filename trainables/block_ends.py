@@ -74,9 +74,9 @@ def _maps(model: keras.Model) -> Iterator[tuple[int, int, int]]:
     for at in bottlenecks(model):
         if first is None or at < first or isinstance(operations[at], _RESIZING):
             continue
-        shape = getattr(operations[at].output, "shape", ())
+        shape: tuple[int | None, ...] = getattr(operations[at].output, "shape", ())
         if len(shape) == 4 and shape[1] is not None and shape[2] is not None:
-            yield at, int(shape[1]), int(shape[2])
+            yield at, shape[1], shape[2]
 
 
 def _end(model: keras.Model, stage: list[int]) -> int:

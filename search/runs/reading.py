@@ -35,7 +35,10 @@ ROWS = ("run.yaml", "trials.jsonl", "evaluation.json", "cross_validation.json", 
 STATUS = (*ROWS, "status.json")
 RERUN = (*ROWS, "trials/*/record.json")
 WINNER = ("run.yaml", "trials.jsonl", "winner/*")
-REPORT = (*RERUN, "audit.json", "audit/*", "trials/*/epochs.jsonl", "trials/*.npy")
+REPORT = (
+    *(*RERUN, "audit.json", "audit/*", "explanations/*"),
+    *("trials/*/epochs.jsonl", "trials/*.npy"),
+)
 
 _GO_ON = "give the same command again"
 _ABOUT = "about.json"
