@@ -1,4 +1,4 @@
-"""SIGTERM, answered as Ctrl-C is: whoever ends a driver from outside loses nothing either."""
+"""SIGTERM, which ends a run as Ctrl-C does."""
 
 from __future__ import annotations
 

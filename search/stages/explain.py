@@ -1,4 +1,4 @@
-"""Stage 8: the winner's errors, Grad-CAM of some answers, feature maps of one image.
+"""The stage before publishing: the winner's errors, Grad-CAM and feature maps.
 
 The test set is not opened again: which images are shown is decided by the answers that were saved
 when it was. The network is looked into on a worker; what comes of it is written as pictures and
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError, TrialError
-from reports import TrialRecord
+from reports import Stage, TrialRecord
 from reports.explanation_pictures import map_png, picture_png
 from reports.explanations import (
     EXPLANATIONS,
@@ -48,7 +48,7 @@ def explain(run: Run, worker: StageWorkers) -> None:
     What goes wrong on the worker does not end the run, whose figures stand: it is said, noted in
     run.yaml for the report, and a later sitting tries again.
     """
-    winner = winner_of(run.records, run.ranking)
+    winner = _winner(run)
     with timed(run.directory, run.display, "explain", winner.trial_id):
         labels = true_labels(run.source, "test")
         shape = (len(labels), len(run.source.classes))
@@ -70,6 +70,20 @@ def explain(run: Run, worker: StageWorkers) -> None:
             return
         replace_folder(run.directory, _FOLDER, files)
         run.directory.update(explained=made_of)
+
+
+def _winner(run: Run) -> TrialRecord:
+    """The one that is published: an ensemble only where the experiment lets it win."""
+    may_be_ensemble = run.plan.experiment.final.ensemble is True
+    records = (one for one in run.records if may_be_ensemble or one.stage != Stage.ENSEMBLE)
+    return winner_of(records, run.ranking)
+
+
+def _network_of(run: RunDirectory, trial_id: str) -> str:
+    """The trial whose network is looked into: of an ensemble its heaviest member."""
+    record = json.loads((run.path / "trials" / trial_id / "record.json").read_text("utf-8"))
+    members = record.get("ensemble") or [{"trial_id": trial_id, "weight": 1.0}]
+    return str(max(members, key=lambda member: member["weight"])["trial_id"])
 
 
 def _read_answers(run: RunDirectory, trial_id: str, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -102,7 +116,7 @@ class _Pages:
     ) -> None:
         self._run = run
         self._winner = winner
-        self._network = winner.trial_id
+        self._network = _network_of(run.directory, winner.trial_id)
         classes = run.source.classes
         self._negative: str | None = run.directory.info["data"]["negative_class"]
         self._answers = Answers.of(

@@ -10,6 +10,7 @@ from doubles import CLASSES
 from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import OutOfMemoryError, RunDirectoryError
+from reports import Stage
 from reports.explanations import read_explanations
 from search.books.weights_kept import save_array
 from search.mirror.store import Store
@@ -130,6 +131,22 @@ def test_another_winner_leaves_no_picture_of_the_one_before(run):
     assert "map-00002.png" in there
     assert len(list(run.directory.path.glob(".explanations*"))) == 0
     assert {f"map-{at:05}.png" for at in (0, 5)} <= there
+
+
+@pytest.mark.parametrize("may_win", [True, False])
+def test_of_an_ensemble_the_answers_are_its_own_and_the_maps_its_heaviest_members(run, may_win):
+    members = [{"trial_id": f"t000{n}", "weight": weight} for n, weight in ((1, 0.3), (0, 0.7))]
+    run.directory.write_json("trials/ensemble/record.json", {"ensemble": members})
+    save_array(run.directory, "trials/ensemble/test.npy", np.eye(4, dtype=np.float32)[LABELS])
+    best = replace(run.records[1], trial_id="ensemble", stage=Stage.ENSEMBLE, val_accuracy=1.0)
+    run.records.append(best)
+    final = run.plan.experiment.final.model_copy(update={"ensemble": may_win})
+    experiment = run.plan.experiment.model_copy(update={"final": final})
+    explain(replace(run, plan=replace(run.plan, experiment=experiment)), worker := Looker())
+    told = read_explanations(run.directory.path)
+    said = ("ensemble", "t0000", 0) if may_win else ("t0001", "t0001", 2)
+    assert (told.trial_id, told.network, told.wrong) == said
+    assert len(worker.asked) == 1
 
 
 def test_a_network_without_places_has_no_maps_but_errors_and_blocks(run):
