@@ -11,6 +11,7 @@ from reports.audit import Audit, read_audit
 from reports.cross_validation import CrossValidation, read_cross_validation
 from reports.epochs import EpochRecord, read_epochs
 from reports.evaluation import Evaluation, read_evaluation
+from reports.explanations import Explanations, read_explanations
 from reports.files import read_lines, read_yaml
 from reports.records import TrialRecord
 
@@ -151,6 +152,15 @@ class Run:
             RunDirectoryError: The file is damaged.
         """
         return read_audit(self.path / "audit.json")
+
+    @cached_property
+    def explanations(self) -> Explanations | None:
+        """What was looked at of the winner's answers; None where nothing was.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        return read_explanations(self.path)
 
     @cached_property
     def statistics(self) -> "Statistics":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trainables.assemble import Statistics
     from trainables.evaluation import evaluate, latency
+    from trainables.explanation import Explained, Explainer, Wanted, explain_part
     from trainables.fine_tuning import fine_tune
     from trainables.fitting import fit
     from trainables.precision import measure_precision
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EpochRecord",
     "Evaluation",
+    "Explained",
+    "Explainer",
     "FineTune",
     "FitResult",
     "Probed",
@@ -32,8 +35,10 @@ __all__ = [
     "Report",
     "Runtime",
     "Statistics",
+    "Wanted",
     "Winner",
     "evaluate",
+    "explain_part",
     "export_winner",
     "fine_tune",
     "fit",
@@ -51,6 +56,8 @@ __all__ = [
 _HOME = {
     "EpochRecord": "results",
     "Evaluation": "results",
+    "Explained": "explanation",
+    "Explainer": "explanation",
     "FineTune": "recipe",
     "FitResult": "results",
     "Probed": "probing",
@@ -58,8 +65,10 @@ _HOME = {
     "Report": "results",
     "Runtime": "runtime",
     "Statistics": "assemble",
+    "Wanted": "explanation",
     "Winner": "prediction",
     "evaluate": "evaluation",
+    "explain_part": "explanation",
     "latency": "evaluation",
     "export_winner": "publishing",
     "fine_tune": "fine_tuning",

@@ -1,15 +1,14 @@
-"""Stage 8: the winner's files, the leaderboard and the report."""
+"""Stage 9: the winner's files, the leaderboard and the report."""
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import reports
 from search import provenance
 from search.books.weights_kept import load_weights
-from search.files.storage_errors import storage_errors
 from search.runs.run_directory import RunDirectory
+from search.runs.whole_folders import replace_folder
 from search.stages.context import Run, StageWorkers
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.prepare import recorded_division
@@ -29,21 +28,8 @@ def publish_winner(run: Run, worker: StageWorkers) -> None:
             "scores": _scores(run, winner),
         },
     )
-    _replace_winner(run.directory, files)
-
-
-def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
-    """Puts a whole new folder in the old one's place: model and recipe must not get mixed."""
-    winner, aside, old = (run.path / name for name in ("winner", ".winner-new", ".winner-old"))
-    for leftover in (aside, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for name, content in files.items():
-        run.write(f"{aside.name}/{name}", content)
-    with storage_errors(winner):
-        if winner.exists():
-            winner.rename(old)
-        aside.rename(winner)
-    shutil.rmtree(old, ignore_errors=True)
+    # As a whole: model and recipe must not get mixed.
+    replace_folder(run.directory, "winner", files)
 
 
 def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
