@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from reports.run_statistics import Statistics
 
-__all__ = ["Run", "read_run"]
+__all__ = ["STATISTICS", "Run", "read_run"]
+
+STATISTICS = "statistics.json"
+"""Keeps what `Run.statistics` worked out."""
 
 LAYOUT_VERSIONS = (1, 2)
 """Schema versions of run.yaml whose files this room can read; they differ in what resumes alone."""
