@@ -40,8 +40,8 @@ def custom_winner(folder, *, size=24, seed=0):
 
 
 def transfer_winner(folder, backbone, *, size=None):
-    """A backbone with random weights, at the smallest images it takes unless told otherwise."""
-    size = size or BACKBONES[backbone].minimum_size
+    """A backbone with random weights, at small images unless told otherwise."""
+    size = size or max(64, BACKBONES[backbone].minimum_size)
     family = {**TRANSFER, "transfer/backbone": backbone}
     return _publish(folder, family, size=size, channels=3, weights="random", seed=0)
 
@@ -73,32 +73,39 @@ def _publish(folder, family, *, size, channels, weights, seed):
     recipe = Recipe(configuration=family, task=task, epochs=1, seed=seed, weights=weights)
     keras.utils.set_random_seed(seed)
     core = build_core(recipe)
-    _settle(core)
+    _settle(core, scaled_inside=family["family"] == "transfer")
     statistics = Statistics(mean=(120.0,) * channels, std=(60.0,) * channels)
     scores = {"trial_id": "t0001", "synthetic": True}
     export_winner(recipe, core.get_weights(), statistics, folder, scores=scores)
     return folder
 
 
-def _settle(core):
+def _settle(core, *, scaled_inside):
     """Makes batch norm fit, and spreads the classes: else all images get one answer."""
-    images = _patches(*core.input_shape[1:])
-    if core.name != "transfer":
-        images = (images - 120) / 60  # backbones scale by themselves
+    images = _pictures(*core.input_shape[1:])
+    if not scaled_inside:
+        images = (images - 120) / 60
     for layer in all_layers(core):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable, layer.momentum = True, 0.5
-    for _ in range(8):
-        core(images, training=True)
+            layer.trainable, layer.momentum = True, 0.0
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    core(images, training=True)
     last = core.layers[-1]
     logits = np.asarray(keras.Model(core.input, last.input)(images)) @ np.asarray(last.kernel)
     last.kernel.assign(last.kernel / (logits.std(axis=0).mean() + 1e-6))
     last.bias.assign(-logits.mean(axis=0) / (logits.std(axis=0).mean() + 1e-6))
 
 
-def _patches(height, width, channels):
-    """Sixteen images (16, height, width, channels) of large even patches, 0 to 255: of noise alone
-    all look alike further down, and batch norm would make rounding errors of their differences."""
-    colours = np.random.default_rng(1).integers(0, 256, (16, 4, 4, channels)).astype(np.float32)
-    rows, columns = np.arange(height) * 4 // height, np.arange(width) * 4 // width
-    return colours[:, rows][:, :, columns]
+def _pictures(height, width, channels):
+    """Images (24, height, width, channels) of 0 to 255: large patches, noise and even colours.
+
+    Of noise alone all look alike further down, and batch norm would make much of their rounding.
+    """
+    generator = np.random.default_rng(1)
+    pictures = []
+    for cells in (4, height, 1):
+        colours = generator.integers(0, 256, (8, cells, cells, channels)).astype(np.float32)
+        rows, columns = np.arange(height) * cells // height, np.arange(width) * cells // width
+        pictures.append(colours[:, rows][:, :, columns])
+    return np.concatenate(pictures)

@@ -1,8 +1,11 @@
 """Each format gives model.keras' answers, and is run by its own runtime without our packages."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +18,12 @@ from trainables.exporting import formats, keras_file
 from trainables.exporting.checking import check_images, compare
 from trainables.exporting.export import export_as
 from trainables.exporting.formats import FORMATS, format_named, require
+
+ROOT = Path(__file__).parents[2]
+
+# Deep networks of random weights make more of rounding errors than trained ones: TensorFlow's own
+# SavedModel, the same operations in one graph, differs by some 1e-5.
+LOOSE = 1e-4
 
 KINDS = {
     "grey": custom_winner,
@@ -36,7 +45,11 @@ def exports(winners, tmp_path_factory):
     def export(kind, name):
         if (kind, name) not in made:
             folder = tmp_path_factory.mktemp(f"{kind}-{name}")
-            made[kind, name] = folder, export_as(FORMATS[name], winners[kind], folder)
+            allowed = LOOSE if kind == "backbone" else None
+            made[kind, name] = (
+                folder,
+                export_as(FORMATS[name], winners[kind], folder, tolerance=allowed),
+            )
         return made[kind, name]
 
     return export
@@ -49,12 +62,18 @@ def test_the_samples_answers_differ_from_image_to_image(kind, winners):
     assert np.ptp(answers, axis=0).max() > 0.05
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((kind, name) for kind in ("grey", "ensemble") for name in FORMATS),
+        *(("backbone", name) for name in ("onnx", "tflite")),
+    ],
+)
 def test_a_winner_is_exported_and_compared(kind, name, exports):
     folder, made = exports(kind, name)
     assert made.file == FORMATS[name].file
-    assert made.checked.largest_difference <= FORMATS[name].tolerance <= 1e-4
+    allowed = LOOSE if kind == "backbone" else {"tflite": 1e-4}.get(name, 1e-5)
+    assert made.checked.largest_difference <= allowed == made.checked.tolerance
     assert (made.checked.images, made.checked.sizes) == (21, 7)
     assert json.loads((folder / "labels.json").read_text()) == list(CLASSES)
     about = json.loads((folder / "export.json").read_text())
@@ -64,36 +83,14 @@ def test_a_winner_is_exported_and_compared(kind, name, exports):
     assert made.bytes == sum(one.stat().st_size for one in model) > 0
 
 
+_DOCUMENTED = dict(
+    zip(
+        FORMATS,
+        re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL),
+        strict=True,
+    )
+)
 # What docs/export.md shows, in a process that has the runtime and none of our packages.
-_LOADERS = {
-    "keras": """
-import keras
-model = keras.saving.load_model(folder + "/model.keras")
-answer = lambda images: model(images, training=False)
-""",
-    "saved_model": """
-import tensorflow as tf
-model = tf.saved_model.load(folder)
-serve = model.signatures["serving_default"]
-answer = lambda images: serve(images=tf.constant(images))["probabilities"]
-""",
-    "onnx": """
-import onnxruntime
-session = onnxruntime.InferenceSession(folder + "/model.onnx")
-answer = lambda images: session.run(["probabilities"], {"images": images})[0]
-labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
-assert labels == json.load(open(folder + "/labels.json", encoding="utf-8"))
-shapes = [session.get_inputs()[0].shape, session.get_outputs()[0].shape]
-assert shapes == [["count", "height", "width", 3], ["count", len(labels)]], shapes
-assert "tensorflow" not in sys.modules
-""",
-    "tflite": """
-from ai_edge_litert.interpreter import Interpreter
-runner = Interpreter(folder + "/model.tflite").get_signature_runner("serving_default")
-answer = lambda images: runner(images=images)["probabilities"]
-assert "tensorflow" not in sys.modules
-""",
-}
 _PLAIN = """
 import json, sys
 sys.path[:] = [path for path in sys.path if "lib" in path]
@@ -105,30 +102,49 @@ for name in ("trainables", "spaces", "scans", "neurosweep"):
         continue
     sys.exit(f"{name} can be imported")
 import numpy as np
-folder = sys.argv[1]
-%s
-for shape in ((3, 30, 50, 3), (1, 70, 20, 3)):
-    images = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
-    print(json.dumps(np.asarray(answer(images)).tolist()))
+for number in range(2):
+    images = np.load(f"{number}.npy")
+    exec(sys.argv[1])
+    print(json.dumps(np.asarray(probabilities).tolist()))
+print(json.dumps([globals().get("labels"), "tensorflow" in sys.modules]))
 """
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_its_own_runtime_loads_it_without_this_program(name, exports, winners, tmp_path):
+def test_what_is_documented_loads_it_without_this_program(name, exports, winners, tmp_path):
     folder, _ = exports("grey", name)
-    code = _PLAIN % _LOADERS[name]
+    shutil.copytree(folder, tmp_path / "out")
+    generator = np.random.default_rng(7)
+    batches = [
+        generator.integers(0, 256, shape, dtype=np.uint8)
+        for shape in ((3, 30, 50, 3), (1, 70, 20, 3))
+    ]
+    for number, images in enumerate(batches):
+        np.save(tmp_path / f"{number}.npy", images)
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(folder)],
+        [sys.executable, "-I", "-c", _PLAIN, _DOCUMENTED[name]],
         capture_output=True,
         text=True,
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+    *answers, last = map(json.loads, done.stdout.splitlines()[-3:])
     model = load_winner(winners["grey"]).model
-    lines = done.stdout.splitlines()
-    for shape, line in zip([(3, 30, 50, 3), (1, 70, 20, 3)], lines[-2:], strict=True):
-        images = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
-        np.testing.assert_allclose(json.loads(line), np.asarray(model(images)), atol=1e-4)
+    for images, answer in zip(batches, answers, strict=True):
+        np.testing.assert_allclose(answer, np.asarray(model(images)), atol=1e-5)
+    has_tensorflow = name in ("keras", "saved_model")
+    assert last == [list(CLASSES) if name == "onnx" else None, has_tensorflow]
+
+
+def test_an_onnx_file_says_what_it_takes(exports):
+    import onnxruntime
+
+    folder, _ = exports("ensemble", "onnx")
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type) == ("images", "tensor(uint8)")
+    assert taken.shape == ["count", "height", "width", 3]
+    assert (given.name, given.shape) == ("probabilities", ["count", len(CLASSES)])
 
 
 def test_grouped_convolutions_and_gelu_are_expressed_in_onnx(tmp_path):
