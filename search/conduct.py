@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from search.budgets.budget import Budget
 from search.budgets.priced import check_priced
 from search.display import Display, PlainDisplay, SeveralDisplays, StatusFile, display_for
 from search.experiment import Experiment
+from search.interrupts import sigterm_as_interrupt, take_sigterm
 from search.mirror.restore import read_info
 from search.mirror.store import Store
 from search.runs.output import RunUri
@@ -44,6 +44,7 @@ from search.stages.context import (
     timed,
 )
 from search.stages.cross_validate import cross_validate
+from search.stages.ensemble import ensemble
 from search.stages.evaluate import evaluate, finalists
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
@@ -103,7 +104,7 @@ def conduct(request: Request) -> Path:
     if not request.resume:  # what they taught is in the journal then
         check_warm_start(plan)
     with (
-        _sigterm_as_interrupt(),
+        sigterm_as_interrupt(),
         open_run(request) as directory,
         _told(request, directory, budget) as display,
     ):
@@ -222,7 +223,7 @@ def _stages(request: Request, run: RunDirectory, budget: Budget, display: Displa
         connected(request.address, run.path, note=display.note) as capacity,
         _depot(request, run, plan, source) as shared,
     ):
-        _take_sigterm()  # Ray takes it for itself when it starts
+        take_sigterm()  # Ray takes it for itself when it starts
         if capacity.doubt:
             display.note(capacity.doubt)
         roll_call = None if request.address is None else _call_roll(run, display)
@@ -295,11 +296,14 @@ def _finish(run: Run, capacity: Capacity) -> None:
     with run.hired(FINAL_STAGES, "final") as worker:
         if not is_tuned:
             _fine_tune(run, worker)
+        chosen = f"{len(finalists(run))} finalists"
         if (folds := run.plan.experiment.data.folds) is not None:
-            detail = f"{len(finalists(run))} finalists, {folds} folds"
-            with timed(directory, display, "cross_validate", detail):
+            with timed(directory, display, "cross_validate", f"{chosen}, {folds} folds"):
                 cross_validate(run, worker)
-        with timed(directory, display, "evaluate", f"{len(finalists(run))} on the test set"):
+        if run.plan.experiment.final.ensemble is not False:
+            with timed(directory, display, "ensemble", f"of {chosen}"):
+                ensemble(run, worker, finalists(run))
+        with timed(directory, display, "evaluate", f"{chosen} on the test set"):
             evaluate(run, worker)
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
@@ -375,23 +379,3 @@ def _end_early(run: RunDirectory, budget: Budget, state: str) -> None:
     with contextlib.suppress(Exception):
         run.update(state=state, **held_now(budget.held.by_stage()))
         publish_tables(run)
-
-
-@contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Lets SIGTERM end a run as Ctrl-C does."""
-    before = _take_sigterm()
-    try:
-        yield
-    finally:
-        # None stands for a handler that was not Python's, and cannot be set again from here.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
-
-
-def _take_sigterm() -> Any:
-    """Answers SIGTERM as Ctrl-C from now on; returns what answered it before."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    return signal.signal(signal.SIGTERM, interrupt)

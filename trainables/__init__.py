@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trainables.assemble import Statistics
+    from trainables.ensembles.members import Ensemble, Member, weighted_mean
+    from trainables.ensembles.network import ensemble_latency, export_ensemble
     from trainables.evaluation import evaluate, latency
     from trainables.fine_tuning import fine_tune
     from trainables.fitting import fit
@@ -23,17 +25,21 @@ if TYPE_CHECKING:
     from trainables.runtime import Runtime, start
 
 __all__ = [
+    "Ensemble",
     "EpochRecord",
     "Evaluation",
     "FineTune",
     "FitResult",
+    "Member",
     "Probed",
     "Recipe",
     "Report",
     "Runtime",
     "Statistics",
     "Winner",
+    "ensemble_latency",
     "evaluate",
+    "export_ensemble",
     "export_winner",
     "fine_tune",
     "fit",
@@ -46,20 +52,25 @@ __all__ = [
     "read_config",
     "rerun",
     "start",
+    "weighted_mean",
 ]
 
 _HOME = {
+    "Ensemble": "ensembles.members",
     "EpochRecord": "results",
     "Evaluation": "results",
     "FineTune": "recipe",
     "FitResult": "results",
+    "Member": "ensembles.members",
     "Probed": "probing",
     "Recipe": "recipe",
     "Report": "results",
     "Runtime": "runtime",
     "Statistics": "assemble",
     "Winner": "prediction",
+    "ensemble_latency": "ensembles.network",
     "evaluate": "evaluation",
+    "export_ensemble": "ensembles.network",
     "latency": "evaluation",
     "export_winner": "publishing",
     "fine_tune": "fine_tuning",
@@ -72,6 +83,7 @@ _HOME = {
     "read_config": "publishing",
     "rerun": "replay",
     "start": "runtime",
+    "weighted_mean": "ensembles.members",
 }
 
 

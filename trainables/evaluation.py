@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -20,7 +20,7 @@ from trainables.recipe import Recipe
 from trainables.results import Evaluation
 from trainables.runtime import current_runtime
 
-__all__ = ["PARTS", "evaluate", "latency"]
+__all__ = ["PARTS", "evaluate", "latency", "median_milliseconds"]
 
 PARTS = ("train", "validation", "test")
 
@@ -95,11 +95,16 @@ def _rows(dataset: Dataset, part: str) -> NDArray[np.int64]:
 
 def _latency(meter: Meter, image: NDArray[np.uint8]) -> float:
     """Median milliseconds of one image (1, height, width, channel), after a warm-up."""
+    return median_milliseconds(lambda: meter(image))
+
+
+def median_milliseconds(once: Callable[[], object]) -> float:
+    """Median milliseconds of a call, after a warm-up."""
     for _ in range(_WARM_UP_CALLS):
-        meter(image)
+        once()
     times = []
     for _ in range(_TIMED_CALLS):
         before = time.perf_counter()
-        meter(image)
+        once()
         times.append(time.perf_counter() - before)
     return float(np.median(times)) * 1000

@@ -1,4 +1,4 @@
-"""Stage 7: the finalists on the test set, which is opened once, after all choosing is done.
+"""Stage 8: the finalists on the test set, which is opened once, after all choosing is done.
 
 Each figure is given twice, from the same probabilities: over all test images, and over the clean
 ones, of which no copy, near-copy or slice of the same patient was trained or chosen on.
@@ -6,7 +6,8 @@ ones, of which no copy, near-copy or slice of the same patient was trained or ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +18,9 @@ import scans
 from reports import Stage, TrialRecord
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
 from search.stages.context import Run, StageWorkers, true_labels
+from search.stages.ensemble import ensemble_of, read_ensemble
 from search.stages.fine_tune import read_recipe, winner_of
-from trainables import Evaluation, metrics
+from trainables import Evaluation, metrics, weighted_mean
 
 __all__ = ["evaluate", "figures_of", "finalists"]
 
@@ -26,7 +28,10 @@ _FIGURES = ("accuracy", "missed_positives", "confusion", "classification_report"
 
 
 def finalists(run: Run) -> list[TrialRecord]:
-    """The models that see the test set: the best few, the best of each family, the fine-tuned."""
+    """The networks that see the test set: the best few, the best of each family, the fine-tuned.
+
+    Their ensemble has no weights of its own and is not among them.
+    """
     trained = [record for record in run.records if has_weights(run.directory, record.trial_id)]
     searched = [record for record in trained if record.stage == Stage.SEARCH]
     best = finalists_of(searched, run.plan.experiment.final.finalists, run.ranking)
@@ -42,16 +47,21 @@ def finalists(run: Run) -> list[TrialRecord]:
 
 def evaluate(run: Run, worker: StageWorkers) -> None:
     """Opens the test set and writes evaluation.json; does nothing if these were evaluated."""
-    chosen = finalists(run)
-    evaluated = run.directory.info.get("evaluated", [])
-    if evaluated == [record.trial_id for record in chosen]:
+    chosen, ensemble = finalists(run), ensemble_of(run)
+    names = [record.trial_id for record in chosen]
+    if ensemble is not None:
+        names.append(ensemble.trial_id)
+    if run.directory.info.get("evaluated", []) == names:
         return
     opened = datetime.now(UTC).isoformat(timespec="seconds")
     openings = [*run.directory.info.get("test_openings", []), opened]
     run.directory.update(test_openings=openings)
+    found = {record.trial_id: _look(run, worker, record.trial_id) for record in chosen}
+    if ensemble is not None:
+        found[ensemble.trial_id] = _together(run, ensemble, found)
     labels = true_labels(run.source, "test")
     clean = scans.clean_test_rows(run.source.split)
-    figures = [_evaluate_one(run, worker, record, labels, clean) for record in chosen]
+    figures = [_figures(run, trial_id, one, labels, clean) for trial_id, one in found.items()]
     run.directory.write_json(
         "evaluation.json",
         {
@@ -63,7 +73,7 @@ def evaluate(run: Run, worker: StageWorkers) -> None:
             "test_images_clean": None if clean is None else int(clean.sum()),
         },
     )
-    run.directory.update(evaluated=[record.trial_id for record in chosen])
+    run.directory.update(evaluated=names)
 
 
 def figures_of(
@@ -99,14 +109,15 @@ def figures_of(
     return dict(zip(_FIGURES, figures, strict=True))
 
 
-def _evaluate_one(
-    run: Run,
-    worker: StageWorkers,
-    record: TrialRecord,
-    labels: NDArray[np.int64],
-    clean: NDArray[np.bool_] | None,
-) -> dict[str, Any]:
-    trial_id = record.trial_id
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """What a model said of the test images, (images, classes), and how long one took."""
+
+    probabilities: NDArray[np.float32]
+    latency_ms: float | None
+
+
+def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Answers:
     payload = {
         "recipe": read_recipe(run.directory, trial_id),
         "weights": load_weights(run.directory, trial_id),
@@ -114,10 +125,29 @@ def _evaluate_one(
         "part": "test",
     }
     result: Evaluation = worker.run("evaluate", payload)
-    save_array(run.directory, f"trials/{trial_id}/test.npy", result.probabilities)
+    return _Answers(probabilities=result.probabilities, latency_ms=result.latency_ms)
+
+
+def _together(run: Run, ensemble: TrialRecord, found: Mapping[str, _Answers]) -> _Answers:
+    """What the ensemble says, from its members' answers: nobody looks at the images again."""
+    members = read_ensemble(run.directory, ensemble.trial_id)
+    said = [found[member.trial_id].probabilities for member in members.members]
+    return _Answers(
+        probabilities=weighted_mean(said, members.weights), latency_ms=ensemble.latency_ms
+    )
+
+
+def _figures(
+    run: Run,
+    trial_id: str,
+    answers: _Answers,
+    labels: NDArray[np.int64],
+    clean: NDArray[np.bool_] | None,
+) -> dict[str, Any]:
+    save_array(run.directory, f"trials/{trial_id}/test.npy", answers.probabilities)
     everywhere, without_leaks = (
         figures_of(
-            result.probabilities,
+            answers.probabilities,
             labels,
             chosen,
             classes=run.source.classes,
@@ -129,7 +159,7 @@ def _evaluate_one(
         "trial_id": trial_id,
         "test_accuracy": everywhere.pop("accuracy"),
         "test_accuracy_clean": without_leaks.pop("accuracy"),
-        "latency_ms": result.latency_ms,
+        "latency_ms": answers.latency_ms,
         **everywhere,
         **{f"{name}_clean": figure for name, figure in without_leaks.items()},
     }

@@ -1,4 +1,4 @@
-"""Stage 8: the winner's files, the leaderboard and the report."""
+"""Stage 9: the winner's files, the leaderboard and the report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import shutil
 from typing import Any
 
 import reports
+from reports import Stage
 from search import provenance
 from search.books.weights_kept import load_weights
 from search.files.storage_errors import storage_errors
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers
+from search.stages.ensemble import fitted_accuracy, read_ensemble, with_their_weights
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.prepare import recorded_division
 
@@ -19,17 +21,28 @@ __all__ = ["publish_tables", "publish_winner"]
 
 def publish_winner(run: Run, worker: StageWorkers) -> None:
     """Writes winner/: model.keras, config.yaml and labels.json."""
-    winner = winner_of(run.records, run.ranking)
-    files: dict[str, bytes] = worker.run(
-        "export",
-        {
-            "recipe": read_recipe(run.directory, winner.trial_id),
-            "weights": load_weights(run.directory, winner.trial_id),
-            "source": run.source,
-            "scores": _scores(run, winner),
-        },
-    )
+    winner = _winner(run)
+    told = {"source": run.source, "scores": _scores(run, winner)}
+    if winner.stage == Stage.ENSEMBLE:
+        members = read_ensemble(run.directory, winner.trial_id)
+        task, model = "export_ensemble", with_their_weights(run.directory, members)
+    else:
+        task, model = (
+            "export",
+            {
+                "recipe": read_recipe(run.directory, winner.trial_id),
+                "weights": load_weights(run.directory, winner.trial_id),
+            },
+        )
+    files: dict[str, bytes] = worker.run(task, {**model, **told})
     _replace_winner(run.directory, files)
+
+
+def _winner(run: Run) -> reports.TrialRecord:
+    """The first in rank; an ensemble only where the experiment allows it."""
+    may_be_ensemble = run.plan.experiment.final.ensemble is True
+    records = (r for r in run.records if may_be_ensemble or r.stage != Stage.ENSEMBLE)
+    return winner_of(records, run.ranking)
 
 
 def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
@@ -61,9 +74,17 @@ def _scores(run: Run, winner: reports.TrialRecord) -> dict[str, Any]:
         "trial_id": winner.trial_id,
         "val_accuracy": winner.val_accuracy,
         "val_loss": winner.val_loss,
+        **_fitted(run.directory, winner),
         "data_fingerprint": winner.data_fingerprint,
         "synthetic": winner.synthetic,
         "division": recorded_division(run.plan.experiment, run.source.split),
         "runtime": dict(winner.runtime),
         "machine": provenance.machine(),
     }
+
+
+def _fitted(run: RunDirectory, winner: reports.TrialRecord) -> dict[str, float]:
+    """What a rerun of an ensemble compares with."""
+    if winner.stage != Stage.ENSEMBLE:
+        return {}
+    return {"fitted_val_accuracy": fitted_accuracy(run, winner.trial_id)}
