@@ -53,7 +53,7 @@ def ensemble_sentences(
     """
     if winner.stage is not Stage.ENSEMBLE:
         return ()
-    named = ", ".join(f"{name} ({weight:.0%})" for name, weight in members_of(winner))
+    named = ", ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in members_of(winner))
     told = (
         f"The ensemble is the weighted mean of what trials {named} say. It was judged on images "
         "that had no say in its weights, the single networks on images that chose them."
