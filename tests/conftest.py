@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from s3_server import S3, s3_server_at
+from watch import Watch
 
 # On a machine that is busy an example may wait for longer than it takes.
 settings.register_profile("neurosweep", deadline=None)
 settings.load_profile("neurosweep")
+
+
+@pytest.hookimpl(trylast=True)  # the terminal is there by then
+def pytest_configure(config: pytest.Config) -> None:
+    """Has failures and slow tests told while they run, by the process that has the terminal."""
+    if not hasattr(config, "workerinput"):
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        config.pluginmanager.register(Watch(terminal.write_line), "watch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -90,7 +90,7 @@ class Hosts:
         server = self._servers.pop(number, None)
         if server is not None:
             server.kill()
-            server.wait()
+            server.wait(timeout=60)
 
     def ssh(self, number: int, command: str, *, key: Path | None = None, seconds: float = 120):
         """Runs a command on a host as root."""

@@ -48,7 +48,7 @@ def begin(command, work, environment):
     yield start
     for process in begun:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def test_a_disk_that_fills_up_in_mid_search(begin, images, small_disk):

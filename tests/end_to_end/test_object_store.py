@@ -78,7 +78,7 @@ def call(command, work, environment, s3, tmp_path):
     yield start
     for process in begun:  # what a failed test leaves running
         process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def test_a_lost_machine_goes_on_elsewhere(call, data, place, tmp_path, s3):

@@ -33,7 +33,7 @@ def dashboard(journal):
         yield address
     finally:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def wait_for(address, process, seconds=120):
