@@ -58,6 +58,7 @@ def ensemble(run: Run, worker: StageWorkers, finalists: Sequence[TrialRecord]) -
     made = _make(run, worker, candidates)
     others = [record for record in run.records if record.stage != Stage.ENSEMBLE]
     if isinstance(made, TrialRecord):
+        run.display.note(f"{made.trial_id}: {made.stop_detail}")
         run.records[:] = [*others, made]
         run.directory.update(ensemble={"trial_id": made.trial_id, "candidates": names})
         return

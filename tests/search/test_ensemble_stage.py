@@ -124,6 +124,7 @@ def test_its_record_tells_its_members_and_out_of_fold_figures(run):
         assert told[f"ensemble/member_{number}"] == member.trial_id
         assert told[f"ensemble/weight_{number}"] == member.weight
         assert f"{member.weight:.2g} {member.trial_id}" in made.stop_detail
+    assert notes(run) == [f"e0001: {made.stop_detail}"]
     saved = np.load(run.directory.path / "trials" / "e0001" / "validation.npy")
     assert made.val_accuracy == np.mean(saved.argmax(axis=1) == LABELS)
     true = saved[np.arange(IMAGES), LABELS].astype(float)
@@ -162,7 +163,7 @@ def test_an_ensemble_that_no_longer_stands_is_no_row(run):
     run.records[:] = [r for r in run.records if r.trial_id in ("t0000", "e0001")]
     ensemble(run, Worker(), finalists(run))
     assert ensemble_of(run) is None
-    assert notes(run) == ["no ensemble: it takes 2 networks, and there is 1"]
+    assert notes(run)[1:] == ["no ensemble: it takes 2 networks, and there is 1"]
     told = reports.read_run(run.directory.path)
     assert not [r for r in told.records if r.stage == reports.Stage.ENSEMBLE]
 
