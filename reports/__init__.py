@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from reports.records import Origin, Stage, Status, TrialRecord
     from reports.rendering import render_rows
     from reports.run import Run, read_run
+    from reports.run_statistics import write_statistics
     from reports.selection import select_rows
+    from reports.several import side_by_side
     from reports.terminal import draw_leaderboard_svg, leaderboard_table
+    from reports.uncertainty import run_notes
 
 __all__ = [
     "Audit",
@@ -48,11 +51,14 @@ __all__ = [
     "render_markdown_report",
     "render_report",
     "render_rows",
+    "run_notes",
     "select_rows",
+    "side_by_side",
     "wilson_interval",
     "write_leaderboard",
     "write_markdown_report",
     "write_report",
+    "write_statistics",
 ]
 
 _HOMES = {
@@ -78,11 +84,14 @@ _HOMES = {
     "render_markdown_report": "markdown",
     "render_report": "html",
     "render_rows": "rendering",
+    "run_notes": "uncertainty",
     "select_rows": "selection",
+    "side_by_side": "several",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
     "write_markdown_report": "markdown",
     "write_report": "html",
+    "write_statistics": "run_statistics",
 }
 
 

@@ -6,16 +6,24 @@ from difflib import get_close_matches
 from neurosweep.errors import UserError
 from reports.leaderboard import LeaderboardRow
 from reports.parquet import FIXED_COLUMNS
+from reports.several import RowOfRun
 
-__all__ = ["cell", "column_names", "nearest", "resolve_column"]
+__all__ = ["cell", "column_names", "fixed_columns", "nearest", "resolve_column"]
 
 _HP = "hp."
 
 
 def column_names(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
     """List the columns these rows have: the fixed ones, then the hyperparameters by name."""
+    rows = tuple(rows)
     names = sorted({name for row in rows for name in row.hyperparameters})
-    return FIXED_COLUMNS + tuple(_HP + name for name in names)
+    return fixed_columns(rows) + tuple(_HP + name for name in names)
+
+
+def fixed_columns(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
+    """List the columns that every such leaderboard has; `run` leads for rows of several runs."""
+    several = any(isinstance(row, RowOfRun) for row in rows)
+    return ("run", *FIXED_COLUMNS) if several else FIXED_COLUMNS
 
 
 def resolve_column(name: str, known: Sequence[str]) -> str:

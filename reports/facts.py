@@ -9,6 +9,7 @@ from reports.hours_section import HoursSection
 from reports.leaderboard import LeaderboardRow
 from reports.records import Stage, Status, parse_time
 from reports.run import Run
+from reports.uncertainty import choice_in_words
 from reports.verdicts import measure
 from reports.wording import count, duration, interval, percent, spread
 
@@ -44,11 +45,22 @@ def quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[
     bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
     of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
     facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
+    facts += _corrected(run, winner)
     if tested is None or run.evaluation is None:
         facts.append(Fact("Test accuracy", "not measured", "the test set has not been opened"))
     else:
         facts += _tested(run.evaluation, tested)
     return (*facts, *_cross_validated(run, winner))
+
+
+def _corrected(run: Run, winner: LeaderboardRow) -> list[Fact]:
+    choice = run.statistics.choice
+    if choice is None or winner.val_accuracy_corrected is None:
+        return []
+    bounds = interval(winner.val_accuracy_corrected_low, winner.val_accuracy_corrected_high)
+    told = f"95 % interval {bounds}; {choice_in_words(choice)}"
+    value = f"{percent(winner.val_accuracy_corrected)} %"
+    return [Fact("Validation accuracy, corrected for the choice", value, told)]
 
 
 def hours(section: HoursSection | None) -> tuple[Fact, ...]:

@@ -100,6 +100,7 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
             summary=summarise(run, rows),
             rows=shown,
             hidden=len(rows) - len(shown),
+            tied=any(row.tie_group is not None for row in shown),
             scale=_scale(shown),
             looks=looks,
             configurations=[row for row in rows if row.rank is not None][:_CONFIGURATIONS],

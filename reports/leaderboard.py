@@ -28,8 +28,12 @@ class LeaderboardRow(TrialRecord):
 
     Attributes:
         rank: From 1, without gaps; None for trials that take no part.
-        tie_group: Rows that cannot be told apart statistically share one; None: not compared.
+        tie_group: From 1; holds the rows that are not significantly worse than its first one, see
+            `reports.statistics.tie_groups`; None for rows that were not compared.
         val_accuracy_low: Lower bound of Wilson's 95 % interval; `val_accuracy_high` the upper.
+        val_accuracy_corrected: Of rank 1 alone: its accuracy corrected for the choice, see
+            `reports.statistics.choice`; its 95 % interval in `val_accuracy_corrected_low` and
+            `val_accuracy_corrected_high`.
         test_accuracy: Of finalists, on all test images; `test_accuracy_clean` on those without
             an exact or near twin in training or validation.
         missed_positives: Positives that were called the negative class, on all test images;
@@ -49,6 +53,9 @@ class LeaderboardRow(TrialRecord):
     tie_group: int | None = None
     val_accuracy_low: float | None = None
     val_accuracy_high: float | None = None
+    val_accuracy_corrected: float | None = None
+    val_accuracy_corrected_low: float | None = None
+    val_accuracy_corrected_high: float | None = None
     test_accuracy: float | None = None
     test_accuracy_clean: float | None = None
     missed_positives: int | None = None
@@ -63,13 +70,18 @@ class LeaderboardRow(TrialRecord):
     worker_hours: float | None = None
 
 
-def build_leaderboard(run: Run) -> list[LeaderboardRow]:
+def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]:
     """Rank a run's trials: by validation accuracy, then by validation loss.
 
     Where the experiment's objective is the validation loss, the other way round. Ranked are
     completed search trials that keep to the constraints, the fine-tuned winner and the ensemble.
     All other trials follow without a rank, those that got furthest first; screened backbones are
     no rivals to trials and come last.
+
+    Args:
+        run: The run directory.
+        compare: Whether rows get their tie group and the winner its corrected accuracy; whoever
+            needs the ranks alone spares reading the predictions.
     """
     ranking = Ranking.of(run.info)
     ranked = ranking.ranked(run.records)
@@ -87,12 +99,28 @@ def build_leaderboard(run: Run) -> list[LeaderboardRow]:
         LeaderboardRow(
             **_measured(record, run),
             rank=ranks.get(record.trial_id),
+            **(_compared(run, record, ranks.get(record.trial_id)) if compare else {}),
             pareto=None if front is None else record.trial_id in front,
             worker_hours=_hours(record.held_seconds),
             **_repeats(spread.get(record.trial_id)),
         )
         for record in (*ranked, *others)
     ]
+
+
+def _compared(run: Run, record: TrialRecord, rank: int | None) -> dict[str, Any]:
+    """What validation predictions say of a row beside the others."""
+    statistics, choice = run.statistics, run.statistics.choice if rank == 1 else None
+    corrected = (
+        {
+            "val_accuracy_corrected": choice.estimate,
+            "val_accuracy_corrected_low": choice.low,
+            "val_accuracy_corrected_high": choice.high,
+        }
+        if choice
+        else {}
+    )
+    return {"tie_group": statistics.tie_groups.get(record.trial_id), **corrected}
 
 
 def _hours(seconds: float | None) -> float | None:

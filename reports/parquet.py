@@ -42,6 +42,9 @@ _FIXED_SCHEMA = pa.schema(
         ("val_accuracy", pa.float64()),
         ("val_accuracy_low", pa.float64()),
         ("val_accuracy_high", pa.float64()),
+        ("val_accuracy_corrected", pa.float64()),
+        ("val_accuracy_corrected_low", pa.float64()),
+        ("val_accuracy_corrected_high", pa.float64()),
         ("val_loss", pa.float64()),
         ("test_accuracy", pa.float64()),
         ("test_accuracy_clean", pa.float64()),
@@ -96,6 +99,7 @@ _ADDED = frozenset(
     | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
     | {"worker_hours", "gpu_hours", "cost", "lost_workers", "lost_seconds"}
     | {"accumulation"}
+    | {"val_accuracy_corrected", "val_accuracy_corrected_low", "val_accuracy_corrected_high"}
 )
 _JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
 

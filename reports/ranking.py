@@ -39,10 +39,11 @@ class Ranking:
     @property
     def score(self) -> str:
         """What is ranked by, in words."""
-        return "validation loss" if self._by_loss else "validation accuracy"
+        return "validation loss" if self.by_loss else "validation accuracy"
 
     @property
-    def _by_loss(self) -> bool:
+    def by_loss(self) -> bool:
+        """Whether it is ranked by validation loss, ties by accuracy."""
         scores = (name for name in self.objectives if name in ("val_accuracy", "val_loss"))
         return next(scores, "val_accuracy") == "val_loss"
 
@@ -59,7 +60,7 @@ class Ranking:
         """Sorts best first; the id settles what the scores leave open, for good."""
         accuracy = inf if record.val_accuracy is None else -record.val_accuracy
         loss = inf if record.val_loss is None else record.val_loss
-        if self._by_loss:
+        if self.by_loss:
             return loss, accuracy, record.trial_id
         return accuracy, loss, record.trial_id
 

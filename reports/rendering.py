@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from neurosweep.errors import UserError
-from reports.columns import cell, column_names, nearest, resolve_column
+from reports.columns import cell, column_names, fixed_columns, nearest, resolve_column
 from reports.leaderboard import LeaderboardRow
-from reports.parquet import FIXED_COLUMNS
+from reports.several import RowOfRun, run_name
 from reports.wording import (
     NONE,
     amount,
@@ -34,6 +34,7 @@ def render_rows(
     *,
     columns: Sequence[str] | None = None,
     width: int = 80,
+    told: Sequence[str] = (),
 ) -> str:
     """Write rows as text that ends with a newline.
 
@@ -43,6 +44,8 @@ def render_rows(
         columns: Column names; None for the usual view of a table or Markdown and for all columns
             of CSV and JSON.
         width: Characters on a line, for the table.
+        told: What must be said of the whole run below a table or Markdown, whichever rows are
+            shown; CSV and JSON hold rows alone.
 
     Raises:
         UserError: An unknown format or column.
@@ -54,11 +57,16 @@ def render_rows(
     known = column_names(rows)
     resolved = None if columns is None else [resolve_column(name, known) for name in columns]
     if format == "table":
-        return _table(rows, resolved, width)
-    return _WRITERS[format](rows, resolved)
+        return _table(rows, resolved, width, told)
+    written = _WRITERS[format](rows, resolved)
+    if format != "markdown":
+        return written
+    return written + "".join(f"\n> {escape_markdown(sentence)}\n" for sentence in told)
 
 
-def _table(rows: Sequence[LeaderboardRow], columns: _Columns, width: int) -> str:
+def _table(
+    rows: Sequence[LeaderboardRow], columns: _Columns, width: int, told: Sequence[str]
+) -> str:
     from rich.console import Console
 
     from reports.terminal import leaderboard_table
@@ -66,7 +74,7 @@ def _table(rows: Sequence[LeaderboardRow], columns: _Columns, width: int) -> str
     # Neither colours nor links: this text goes to files and pipes too.
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as captured:
-        console.print(leaderboard_table(rows, columns))
+        console.print(leaderboard_table(rows, columns, told=told))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
@@ -88,7 +96,7 @@ def _csv_cell(value: object) -> object:
 
 def _json(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
     # Hyperparameters stand in an object of their own; a column for each would say it twice.
-    names = FIXED_COLUMNS if columns is None else columns
+    names = fixed_columns(rows) if columns is None else columns
     content = [{name: cell(row, name) for name in names} for row in rows]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -108,7 +116,7 @@ def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
 
 
 def _usual(rows: Sequence[LeaderboardRow]) -> Mapping[str, Callable[[LeaderboardRow], str]]:
-    """The usual columns, and those of hours and cost where one of the rows has them."""
+    """The usual columns, and those that not every leaderboard has, where one of the rows does."""
     of_hours: Mapping[str, Callable[[LeaderboardRow], str]] = {
         "worker-hours": lambda row: amount(row.worker_hours),
         "GPU-hours": lambda row: amount(row.gpu_hours),
@@ -119,7 +127,17 @@ def _usual(rows: Sequence[LeaderboardRow]) -> Mapping[str, Callable[[Leaderboard
         "GPU-hours": any(row.gpu_hours for row in rows),
         "cost": any(row.cost is not None for row in rows),
     }
-    return {**_USUAL, **{name: write for name, write in of_hours.items() if told[name]}}
+    first: dict[str, Callable[[LeaderboardRow], str]] = {}
+    if any(isinstance(row, RowOfRun) for row in rows):
+        first["run"] = run_name
+    first["rank"] = _USUAL["rank"]
+    if any(row.tie_group is not None for row in rows):
+        first["tie group"] = lambda row: NONE if row.tie_group is None else str(row.tie_group)
+    return {
+        **first,
+        **_USUAL,
+        **{name: write for name, write in of_hours.items() if told[name]},
+    }
 
 
 def _markdown_cell(value: object) -> str:

@@ -18,6 +18,8 @@ from reports.records import TrialRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from reports.run_statistics import Statistics
+
 __all__ = ["Run", "read_run"]
 
 LAYOUT_VERSIONS = (1, 2)
@@ -57,6 +59,13 @@ class Run:
         """Whether any of it was measured on phantom data."""
         told = self.info.get("synthetic", False)
         return bool(told) or any(record.synthetic for record in self.records)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Changes with any image's bytes, name, part or class; None before there were images."""
+        data = self.info.get("data")
+        told = data.get("fingerprint") if isinstance(data, dict) else None
+        return None if told is None else str(told)
 
     @property
     def test_openings(self) -> tuple[str, ...]:
@@ -143,6 +152,17 @@ class Run:
             RunDirectoryError: The file is damaged.
         """
         return read_audit(self.path / "audit.json")
+
+    @cached_property
+    def statistics(self) -> "Statistics":
+        """Tie groups and the winner's corrected accuracy, as kept or worked out now.
+
+        Raises:
+            RunDirectoryError: `statistics.json` or the split is damaged.
+        """
+        from reports.run_statistics import statistics_of
+
+        return statistics_of(self)
 
     @property
     def validation_images(self) -> int | None:

@@ -12,7 +12,8 @@ __all__ = ["select_rows"]
 _MORE_IS_BETTER = frozenset(
     {"val_accuracy", "val_accuracy_low", "val_accuracy_high", "test_accuracy"}
     | {"test_accuracy_clean", "cv_accuracy", "cv_folds", "pareto", "feasible"}
-    | {"repeats", "val_accuracy_mean"}
+    | {"repeats", "val_accuracy_mean", "val_accuracy_corrected"}
+    | {"val_accuracy_corrected_low", "val_accuracy_corrected_high"}
 )
 
 

@@ -13,6 +13,12 @@ from reports.leaderboard import LeaderboardRow
 from reports.ranking import Ranking
 from reports.records import Stage
 from reports.run import Run
+from reports.uncertainty import (
+    is_opened_again,
+    openings_warning,
+    tie_sentences,
+    unknown_sentences,
+)
 from reports.wording import (
     RANDOM_NOTE,
     SYNTHETIC_NOTE,
@@ -92,22 +98,8 @@ def _trials(rows: Sequence[LeaderboardRow]) -> str:
 def _sentences(
     run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow, tested: Finalist | None
 ) -> tuple[str, ...]:
-    told = [
-        "The winner was chosen on the validation images, so that its validation accuracy is "
-        "somewhat too good; the test images had no part in any choice.",
-        *cleanness_sentences(run, tested),
-    ]
-    near = [
-        row
-        for row in rows
-        if row.rank not in (None, 1)
-        and (row.val_accuracy_high or 0.0) >= (winner.val_accuracy or 0.0)
-    ]
-    if near:
-        rivals = "1 further row reaches" if len(near) == 1 else f"{len(near)} further rows reach"
-        told.append(
-            f"{rivals} the winner's accuracy within the 95 % interval: their order may be chance."
-        )
+    told = [_on_the_choice(run), *cleanness_sentences(run, tested)]
+    told += [*(list(tie_sentences(run, rows)) or _near(rows, winner)), *unknown_sentences(run)]
     if winner.stage is Stage.FINE_TUNE and winner.parent_id is not None:
         told.append(
             f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
@@ -118,6 +110,30 @@ def _sentences(
         times = "once, on" if len(openings) == 1 else f"{len(openings)} times:"
         told.append(f"The test set was opened {times} {', '.join(openings)}.")
     return tuple(told)
+
+
+def _on_the_choice(run: Run) -> str:
+    test = "the test set was opened again, and may have had a part in what was tried after that"
+    if not is_opened_again(run):
+        test = "the test images had no part in any choice"
+    return (
+        "The winner was chosen on the validation images, so that its validation accuracy is "
+        f"somewhat too good; {test}."
+    )
+
+
+def _near(rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> list[str]:
+    """How many rows come near the winner, where no predictions tell more."""
+    near = [
+        row
+        for row in rows
+        if row.rank not in (None, 1)
+        and (row.val_accuracy_high or 0.0) >= (winner.val_accuracy or 0.0)
+    ]
+    if not near:
+        return []
+    rivals = "1 further row reaches" if len(near) == 1 else f"{len(near)} further rows reach"
+    return [f"{rivals} the winner's accuracy within the 95 % interval: their order may be chance."]
 
 
 def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
@@ -132,5 +148,6 @@ def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
         (SYNTHETIC_NOTE, run.synthetic),
         (RANDOM_NOTE, any(map(has_random_weights, rows))),
         (partial or "", partial is not None),
+        (openings_warning(run), is_opened_again(run)),
     )
     return tuple(warning for warning, holds in told if holds)

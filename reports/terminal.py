@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +14,7 @@ from rich.text import Text
 from reports.columns import cell
 from reports.leaderboard import LeaderboardRow
 from reports.records import Status
+from reports.several import RowOfRun, run_name
 from reports.wording import (
     NONE,
     epochs,
@@ -34,21 +36,29 @@ _NO_ROW = "No row to show: no trial has finished yet, or the filters left none."
 
 
 def leaderboard_table(
-    rows: Sequence[LeaderboardRow], columns: Sequence[str] | None = None
+    rows: Sequence[LeaderboardRow],
+    columns: Sequence[str] | None = None,
+    *,
+    told: Sequence[str] = (),
 ) -> RenderableType:
     """Build what rich prints: the table, then the warnings that belong to its rows.
 
     Args:
         rows: In the order to show them.
         columns: Resolved column names; None for the usual view, made for 80 columns.
+        told: What must be said of the whole run, whichever rows are shown.
     """
     if not rows:
-        return Text(_NO_ROW)
+        return Group(Text(_NO_ROW), *_said(told))
     table = _usual_table(rows) if columns is None else _table_of(rows, columns)
-    said = [Text(note, style="yellow") for note in notes(rows)]
+    said = [*_said(notes(rows)), *_said(told)]
     if in_all := spent_in_all(rows):
         said.insert(0, Text(in_all))
     return Group(table, *([Text()] if said else []), *said)
+
+
+def _said(sentences: Sequence[str]) -> list[Text]:
+    return [Text(printable(sentence), style="yellow") for sentence in sentences]
 
 
 def draw_leaderboard_svg(
@@ -62,40 +72,75 @@ def draw_leaderboard_svg(
     path.write_text(_FONT_FROM_ELSEWHERE.sub("", picture), encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column of the usual view; one with a width, or that may be folded, takes several lines."""
+
+    title: str
+    write: Callable[[LeaderboardRow], Text]
+    right: bool = True
+    width: int | None = None
+    folded: bool = False
+
+    def add_to(self, table: Table) -> None:
+        """Put it behind the table's last column."""
+        folded = self.folded or self.width is not None
+        table.add_column(
+            self.title,
+            justify="right" if self.right else "left",
+            overflow="fold",
+            no_wrap=not folded,
+            width=self.width,
+        )
+
+
 def _usual_table(rows: Sequence[LeaderboardRow]) -> Table:
-    table = _empty_table()
-    table.add_column("#", justify="right", no_wrap=True)
-    # A long id is folded, so that the model's name keeps its place.
-    longest = max(len(trial_name(row)) for row in rows)
-    table.add_column("trial", overflow="fold", width=min(max(longest, 5), 10))
-    table.add_column("model", overflow="fold")
-    table.add_column("val acc % [95 %]", no_wrap=True)
-    # Over all test images, and over those without a twin in training or validation.
-    table.add_column("test\nall", justify="right", no_wrap=True)
-    table.add_column("%\nclean", justify="right", no_wrap=True)
-    table.add_column("epochs", justify="right", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
+    columns, table = _usual_columns(rows), _empty_table()
+    for column in columns:
+        column.add_to(table)
     for row in rows:
-        table.add_row(*_usual_cells(row), style=_STYLE_OF_STATUS[row.status])
+        cells = (column.write(row) for column in columns)
+        table.add_row(*cells, style=_STYLE_OF_STATUS[row.status])
     return table
 
 
-def _usual_cells(row: LeaderboardRow) -> tuple[Text, ...]:
+def _usual_columns(rows: Sequence[LeaderboardRow]) -> list[_Column]:
+    several = any(isinstance(row, RowOfRun) for row in rows)
+    tied = any(row.tie_group is not None for row in rows)
+    # Long names are folded, so that the model's name keeps its place.
+    run = min(max(len(run_name(row)) for row in rows), 12)
+    trial = min(max(5, *(len(trial_name(row)) for row in rows)), 10)
+    told = (
+        (_Column("run", lambda row: Text(run_name(row)), right=False, width=run), several),
+        (_Column("#", _rank), True),
+        (_Column("tie", lambda row: Text(_number(row.tie_group))), tied),
+        (_Column("trial", lambda row: Text(trial_name(row)), right=False, width=trial), True),
+        (_Column("model", _model, right=False, folded=True), True),
+        (_Column("val acc % [95 %]", lambda row: Text(_accuracy(row)), right=False), True),
+        # Over all test images, and over those without a twin in training or validation.
+        (_Column("test\nall", lambda row: Text(percent(row.test_accuracy))), True),
+        (_Column("%\nclean", lambda row: Text(percent(row.test_accuracy_clean))), True),
+        # 80 columns have no room for all of it: a name that is folded thrice is not read.
+        (_Column("epochs", lambda row: Text(epochs(row))), not several),
+        (_Column("s", lambda row: Text(f"{row.seconds:.0f}")), not (several or tied)),
+        (_Column("status", lambda row: Text(row.status), right=False), True),
+    )
+    return [column for column, is_shown in told if is_shown]
+
+
+def _rank(row: LeaderboardRow) -> Text:
+    return Text(_number(row.rank), style="bold" if row.rank == 1 else "")
+
+
+def _number(value: int | None) -> str:
+    return NONE if value is None else str(value)
+
+
+def _model(row: LeaderboardRow) -> Text:
     name = Text(model(row))
     if marks(row):
         name.append(f" · {', '.join(marks(row))}", style="cyan")
-    return (
-        Text(NONE if row.rank is None else str(row.rank), style="bold" if row.rank == 1 else ""),
-        Text(trial_name(row)),
-        name,
-        Text(_accuracy(row)),
-        Text(percent(row.test_accuracy)),
-        Text(percent(row.test_accuracy_clean)),
-        Text(epochs(row)),
-        Text(f"{row.seconds:.0f}"),
-        Text(row.status),
-    )
+    return name
 
 
 def _accuracy(row: LeaderboardRow) -> str:

@@ -110,7 +110,7 @@ def _recorded(
 
 
 def _chosen(run: reports.Run, rank: int | None, trial: str | None) -> reports.TrialRecord:
-    rows = reports.build_leaderboard(run)
+    rows = reports.build_leaderboard(run, compare=False)
     ranked = [row for row in rows if row.rank is not None]
     if trial is not None:
         found = next((row for row in rows if row.trial_id == trial), None)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from search.runs.output import parse_output
+
+if TYPE_CHECKING:
+    from reports import LeaderboardRow
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -31,13 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the rows."""
     import reports
-    from search.runs.reading import ROWS, at_hand
+    from search.runs.output import names_of
+    from search.runs.reading import with_rows
 
-    paths = [at_hand(run, ROWS) for run in options.runs]
-    rows = [row for path in paths for row in reports.build_leaderboard(reports.read_run(path))]
+    found = dict(zip(names_of(options.runs), map(with_rows, options.runs), strict=True))
+    if len(found) == 1:
+        (alone,) = found.values()
+        rows: Sequence[LeaderboardRow] = reports.build_leaderboard(alone)
+        told = reports.run_notes(alone, rows)
+    else:
+        together = reports.side_by_side(found)
+        rows, told = together.rows, together.notes
     chosen = reports.select_rows(
         rows, sort=options.sort, top=options.top, family=options.family, where=options.where
     )
     columns = None if options.columns is None else options.columns.split(",")
-    print(reports.render_rows(chosen, options.format, columns=columns), end="")
+    print(reports.render_rows(chosen, options.format, columns=columns, told=told), end="")
     return 0

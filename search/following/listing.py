@@ -68,7 +68,7 @@ def _row(path: Path) -> RunRow:
         status = read_status(path)
         run = reports.read_run(path)
         parse_time(status.began)
-        rows = reports.build_leaderboard(run)
+        rows = reports.build_leaderboard(run, compare=False)
     except RunDirectoryError as error:
         return _damaged(path, str(error))
     first = rows[0] if rows and rows[0].rank == 1 else None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from neurosweep.errors import UserError
 from search.files.uris import holds_credentials, is_uri
 
-__all__ = ["RUN_HELP", "RunUri", "local_run", "parse_data", "parse_output"]
+__all__ = ["RUN_HELP", "RunUri", "local_run", "names_of", "parse_data", "parse_output"]
 
 RUN_HELP = "a run directory, or s3://BUCKET/RUN (gs:// too)"
 """What is said of a RUN that a command reads."""
@@ -56,6 +59,22 @@ def parse_output(text: str) -> Path | RunUri:
             f"received {text}"
         )
     return RunUri(text if parts.query else text.rstrip("/"))
+
+
+def names_of(runs: Sequence[Path | RunUri]) -> list[str]:
+    """Names runs in one list: by their folders, where those differ, else as they were given.
+
+    Raises:
+        UserError: if a run was given twice.
+    """
+    given = [str(run) for run in runs]
+    twice = [one for one, times in Counter(given).items() if times > 1]
+    if twice:
+        raise UserError(f"each run stands in the list once; received {twice[0]} more than once")
+    last = [
+        Path(urlsplit(one).path).name if is_uri(one) else Path(one).resolve().name for one in given
+    ]
+    return last if len(set(last)) == len(last) else given
 
 
 def parse_data(text: str) -> Path | str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from neurosweep.errors import RunDirectoryError, UserError
-from reports import TrialRecord
+from reports import Run, TrialRecord, read_run
 from reports.files import read_lines
+from reports.run_statistics import is_current
 from scans import default_cache, write_whole
 from scans.caches.decoded import lock_of
 from scans.caches.stored import READ_RUNS
@@ -27,10 +28,27 @@ from search.runs.output import RunUri
 from search.staging.pulling import pull
 from search.staging.writing import writing
 
-__all__ = ["REPORT", "RERUN", "ROWS", "STATUS", "WINNER", "Mirrored", "at_hand", "mirrored"]
+__all__ = [
+    "PREDICTIONS",
+    "REPORT",
+    "RERUN",
+    "ROWS",
+    "STATUS",
+    "WINNER",
+    "Mirrored",
+    "at_hand",
+    "mirrored",
+    "with_rows",
+]
 
-ROWS = ("run.yaml", "trials.jsonl", "evaluation.json", "cross_validation.json", "split.parquet")
+ROWS = (
+    *("run.yaml", "trials.jsonl", "evaluation.json", "cross_validation.json", "split.parquet"),
+    "statistics.json",
+)
 """What a leaderboard is made from; a star stands for anything, as in a shell."""
+
+PREDICTIONS = (*ROWS, "trials/*/validation.npy")
+"""What it is made from where its statistics were not kept, as while the search goes on."""
 
 STATUS = (*ROWS, "status.json")
 RERUN = (*ROWS, "trials/*/record.json")
@@ -70,6 +88,20 @@ def at_hand(run: Path | RunUri, need: Sequence[str]) -> Path:
         NeurosweepError: The disk of the cache is full.
     """
     return run if isinstance(run, Path) else mirrored(run, need).path
+
+
+def with_rows(run: Path | RunUri) -> Run:
+    """A run that has what its leaderboard is made from, on this machine.
+
+    Raises:
+        RunDirectoryError: There is no run, it may not be read, or it is damaged.
+        StoreError: The store does not answer.
+        NeurosweepError: The disk of the cache is full.
+    """
+    found = read_run(at_hand(run, ROWS))
+    if isinstance(run, Path) or is_current(found):
+        return found
+    return read_run(at_hand(run, PREDICTIONS))
 
 
 def mirrored(run: RunUri, need: Sequence[str]) -> Mirrored:

@@ -60,8 +60,9 @@ def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
 
 
 def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
-    """Writes leaderboard.parquet and report.html from what the run directory holds now."""
+    """Writes statistics.json, leaderboard.parquet and report.html from what is there now."""
     finished = reports.read_run(directory.path)
+    reports.write_statistics(finished)
     rows = reports.build_leaderboard(finished)
     reports.write_leaderboard(rows, directory.path / "leaderboard.parquet")
     reports.write_report(finished, rows, directory.path / "report.html")

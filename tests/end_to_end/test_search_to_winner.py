@@ -84,6 +84,17 @@ def test_recorded_accuracies_are_those_of_the_saved_predictions(finished):
     assert checked
 
 
+def test_the_predictions_say_which_rows_tie_and_what_choosing_did(finished):
+    kept = json.loads((finished.path / "statistics.json").read_text())
+    rows = pq.read_table(finished.path / "leaderboard.parquet").to_pylist()
+    ranked = [row for row in rows if row["rank"] is not None]
+    assert kept["tie_groups"] == {row["trial_id"]: row["tie_group"] for row in ranked}
+    assert ranked[0]["tie_group"] == 1
+    assert kept["choice"]["trials"] == len(ranked)
+    assert ranked[0]["val_accuracy_corrected"] == kept["choice"]["estimate"]
+    assert kept["why"] == []
+
+
 def test_the_test_set_was_opened_once_for_the_finalists_only(finished):
     info = yaml.safe_load((finished.path / "run.yaml").read_text())
     assert len(info["test_openings"]) == 1

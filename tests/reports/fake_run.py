@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fake_data
+import fake_predictions
 import numpy as np
 import yaml
 from fake_data import TEST_IMAGES, VALIDATION_IMAGES
@@ -43,7 +44,7 @@ class FakeRun:
     """What `write` puts into a run directory; change it first to get another.
 
     `folds` are the folds that each cross-validated trial finished; `twins` says whether some test
-    images have a twin in training.
+    images have a twin in training; `predictions` whether completed trials have theirs.
     """
 
     classes: tuple[str, ...] = CLASSES
@@ -54,6 +55,7 @@ class FakeRun:
     audit: dict[str, Any] | None = None
     twins: bool = True
     folds: dict[str, int] = field(default_factory=dict)
+    predictions: bool = False
 
     def write(self, path: Path) -> Path:
         """Write the run directory; returns it."""
@@ -66,6 +68,8 @@ class FakeRun:
         if self.audit is not None:
             (path / "audit.json").write_text(json.dumps(self.audit))
             fake_data.write_pictures(path / "audit", self.audit)
+        if self.predictions:
+            fake_predictions.write(path, self.records, self.finalists, self.classes)
         if self.finalists:
             (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
         if self.folds:

@@ -1,0 +1,293 @@
+"""What validation predictions say of a leaderboard, and `statistics.json`, which keeps it.
+
+Written when a run ends, so that a leaderboard is shown without reading thousands of arrays; worked
+out anew wherever the file is not there, or was made from other trials or images.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosweep.errors import RunDirectoryError
+from reports.files import read_typed, replace_text
+from reports.predictions import (
+    Truth,
+    check_accuracy,
+    predictions_file,
+    read_predictions,
+    true_labels,
+)
+from reports.ranking import Ranking
+from reports.records import TrialRecord
+from reports.run import Run
+from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
+from reports.statistics.tie_groups import ALPHA, tie_groups
+
+__all__ = [
+    "COMPARED",
+    "STATISTICS",
+    "Choice",
+    "Statistics",
+    "is_current",
+    "statistics_of",
+    "write_statistics",
+]
+
+STATISTICS = "statistics.json"
+
+COMPARED = 50
+"""Rows that are compared with each other, from rank 1 on; those behind them have no tie group."""
+
+_METHOD = f"1: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
+_BLOCK = 256  # trials whose probabilities are in memory at a time
+# Keras' own bound, by which the recorded loss was worked out too.
+_SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The winner's validation accuracy, corrected for its having been chosen by it.
+
+    Attributes:
+        trials: How many models the best was chosen from, of those with usable predictions.
+        of: How many took part in all.
+        images: Validation images; `groups` of copies that they fall into.
+        accuracy: The winner's, as recorded.
+        estimate: The corrected one.
+        low: Lower bound of the 95 % interval of the corrected one; `high` the upper.
+    """
+
+    trials: int
+    of: int
+    images: int
+    groups: int
+    accuracy: float
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """What validation predictions say beyond each trial's own figures.
+
+    Attributes:
+        made_from: Hash of method, ranking and validation images.
+        tie_groups: Group by trial, of the first ranked rows; see `statistics.tie_groups`.
+        choice: What choosing the best made of its accuracy; None where it is not known.
+        why: What is missing, in sentences.
+    """
+
+    # Read by pydantic: a NaN could be neither shown nor compared.
+    __pydantic_config__: ClassVar[dict[str, object]] = {"allow_inf_nan": False}
+
+    made_from: str
+    tie_groups: dict[str, int]
+    choice: Choice | None
+    why: tuple[str, ...]
+
+
+def statistics_of(run: Run) -> Statistics:
+    """Read the statistics of a run, or work them out; damaged predictions are told in `why`.
+
+    Raises:
+        RunDirectoryError: `statistics.json` or the split is damaged.
+    """
+    kept, made_from = _kept(run), _made_from(run)
+    if kept is not None and kept.made_from == made_from:
+        return kept
+    return _measure(run, made_from)
+
+
+def is_current(run: Run) -> bool:
+    """Tell whether a run's file holds the statistics of the trials that it has now.
+
+    Raises:
+        RunDirectoryError: `statistics.json` or the split is damaged.
+    """
+    kept = _kept(run)
+    return kept is not None and kept.made_from == _made_from(run)
+
+
+def write_statistics(run: Run) -> None:
+    """Keep a run's statistics in its directory.
+
+    Raises:
+        RunDirectoryError: A file that they are made from is damaged.
+        NeurosweepError: The file cannot be written.
+    """
+    content = json.dumps(asdict(run.statistics), indent=2, ensure_ascii=False, allow_nan=False)
+    replace_text(run.path / STATISTICS, content + "\n")
+
+
+def _kept(run: Run) -> Statistics | None:
+    return read_typed(
+        run.path / STATISTICS,
+        Statistics,
+        holds="the statistics of a leaderboard",
+        advice="Delete it: they are worked out anew.",
+    )
+
+
+def _made_from(run: Run) -> str:
+    ranking, data = Ranking.of(run.info), run.info.get("data")
+    classes = data.get("classes") if isinstance(data, Mapping) else None
+    ranked = [(one.trial_id, one.val_accuracy, one.val_loss) for one in ranking.ranked(run.records)]
+    told = [_METHOD, ranking.objectives, ranked, classes, _validation_rows(run)]
+    return sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+
+def _validation_rows(run: Run) -> list[Sequence[object]]:
+    if run.split is None:
+        return []
+    rows = zip(*(column.to_pylist() for column in run.split.columns), strict=True)
+    part = run.split.column_names.index("part")
+    return [row for row in rows if row[part] == "validation"]
+
+
+def _measure(run: Run, made_from: str) -> Statistics:
+    ranking = Ranking.of(run.info)
+    ranked = ranking.ranked(run.records)
+    nothing = Statistics(made_from=made_from, tie_groups={}, choice=None, why=())
+    if not ranked:
+        return replace(nothing, why=("no trial has completed: there is nothing to compare",))
+    try:
+        truth = true_labels(run, "validation")
+    except RunDirectoryError as error:
+        return replace(nothing, why=(str(error).rstrip("."),))
+    if truth is None:
+        return replace(nothing, why=("no row has a tie group: no validation images are known",))
+    reader = _Reader(run, truth)
+    groups = _tie_groups(reader, ranked)
+    choice = _choice(reader, ranked, by_loss=ranking.by_loss)
+    return Statistics(
+        made_from=made_from,
+        tie_groups=groups,
+        choice=choice,
+        why=(*_uncompared(ranked, groups), *_uncorrected(reader, ranked), *reader.problems),
+    )
+
+
+def _tie_groups(reader: "_Reader", ranked: Sequence[TrialRecord]) -> dict[str, int]:
+    """Groups of the first rows; none where the first itself cannot be compared."""
+    first = [(one, reader.right(one)) for one in ranked[:COMPARED]]
+    usable = [(one.trial_id, right) for one, right in first if right is not None]
+    if first[0][1] is None:
+        return {}
+    numbers = tie_groups(np.stack([right for _, right in usable]))
+    return dict(zip((name for name, _ in usable), numbers, strict=True))
+
+
+def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) -> Choice | None:
+    """The winner's corrected accuracy; None where there was no choice, or it was none of these."""
+    if reader.is_one_group or reader.right(ranked[0]) is None:
+        return None
+    corrected = correct_for_choice(reader.blocks(ranked), reader.truth.groups, by_loss=by_loss)
+    if reader.usable < 2:
+        return None
+    return Choice(
+        trials=reader.usable,
+        of=len(ranked),
+        images=len(reader.truth.files),
+        groups=len(np.unique(reader.truth.groups)),
+        accuracy=ranked[0].val_accuracy or 0.0,
+        estimate=corrected.estimate,
+        low=corrected.low,
+        high=corrected.high,
+    )
+
+
+def _uncompared(ranked: Sequence[TrialRecord], groups: Mapping[str, int]) -> Iterator[str]:
+    """Which rows have no tie group, and for what reason."""
+    first = ranked[:COMPARED]
+    without = len(first) - len(groups)
+    if not groups:
+        yield (
+            "no row has a tie group: there are no usable validation predictions of rank 1, with "
+            "which the others are compared"
+        )
+        return
+    if without:
+        yield (
+            f"{without} of the first {len(first)} rows have no tie group: their validation "
+            "predictions are missing or cannot be used"
+        )
+    if len(ranked) > COMPARED:
+        yield f"rows behind rank {COMPARED} are not compared, and have no tie group"
+
+
+def _uncorrected(reader: "_Reader", ranked: Sequence[TrialRecord]) -> Iterator[str]:
+    """Why the winner's accuracy is not corrected."""
+    if len(ranked) == 1:
+        yield "one trial completed: nothing was chosen, so no accuracy is corrected for a choice"
+    elif reader.is_one_group:
+        yield (
+            "the winner's accuracy is not corrected for the choice: all validation images are "
+            "copies of each other, or of one group"
+        )
+    elif reader.usable < 2:
+        yield (
+            "the winner's accuracy is not corrected for the choice: that takes usable validation "
+            "predictions of the winner and of another trial"
+        )
+
+
+class _Reader:
+    """Reads the predictions of ranked trials, and remembers what was wrong with them."""
+
+    def __init__(self, run: Run, truth: Truth) -> None:
+        self.truth = truth
+        self.usable = 0
+        self._run = run
+        self._problems: dict[str, str] = {}
+
+    @property
+    def is_one_group(self) -> bool:
+        """Whether no image can be left out, since all belong together."""
+        return len(np.unique(self.truth.groups)) < 2
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The first thing that was wrong, and how many more there were."""
+        if not self._problems:
+            return ()
+        more = len(self._problems) - 1
+        rest = f" ({more} more like it)" if more else ""
+        return (f"{next(iter(self._problems.values()))}{rest}",)
+
+    def right(self, record: TrialRecord) -> NDArray[np.bool_] | None:
+        """Whether a trial was right, (images,); None where its predictions cannot be used."""
+        answers = self._answers(record)
+        return None if answers is None else answers.right[0]
+
+    def blocks(self, records: Sequence[TrialRecord]) -> Iterator[Answers]:
+        """All usable predictions, a few at a time; counts them."""
+        usable = (found for one in records if (found := self._answers(one)) is not None)
+        while block := list(islice(usable, _BLOCK)):
+            self.usable += len(block)
+            yield Answers(
+                np.concatenate([one.right for one in block]),
+                np.concatenate([one.losses for one in block]),
+            )
+
+    def _answers(self, record: TrialRecord) -> Answers | None:
+        path = predictions_file(self._run, record.trial_id, "validation")
+        if not path.exists():
+            return None
+        labels = self.truth.labels
+        try:
+            probabilities = read_predictions(path, self.truth)
+            right = probabilities.argmax(axis=1) == labels
+            check_accuracy(path, right, record.val_accuracy or 0.0)
+        except RunDirectoryError as error:
+            self._problems[record.trial_id] = str(error).rstrip(".")
+            return None
+        of_truth = probabilities[np.arange(len(labels)), labels]
+        losses = -np.log(np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0))
+        return Answers(right[None], losses[None])
