@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from reports.cross_validation import CrossValidated, CrossValidation
     from reports.epochs import EpochRecord
     from reports.evaluation import Evaluation, Finalist
-    from reports.html import render_report, write_report
+    from reports.figures.export import write_figures
+    from reports.figures.figure import Figure
+    from reports.html import render_report, report_figures, write_pdf_report, write_report
     from reports.intervals import wilson_interval
     from reports.leaderboard import LeaderboardRow, build_leaderboard
-    from reports.loading import load_leaderboard
+    from reports.loading import Shown, load_leaderboard, show_leaderboard, show_rows
     from reports.markdown import render_markdown_report, write_markdown_report
     from reports.parquet import read_leaderboard, write_leaderboard
     from reports.records import Origin, Stage, Status, TrialRecord
@@ -34,10 +36,12 @@ __all__ = [
     "CrossValidation",
     "EpochRecord",
     "Evaluation",
+    "Figure",
     "Finalist",
     "LeaderboardRow",
     "Origin",
     "Run",
+    "Shown",
     "Stage",
     "Status",
     "TrialRecord",
@@ -51,12 +55,17 @@ __all__ = [
     "render_markdown_report",
     "render_report",
     "render_rows",
+    "report_figures",
     "run_notes",
     "select_rows",
+    "show_leaderboard",
+    "show_rows",
     "side_by_side",
     "wilson_interval",
+    "write_figures",
     "write_leaderboard",
     "write_markdown_report",
+    "write_pdf_report",
     "write_report",
     "write_statistics",
 ]
@@ -67,6 +76,7 @@ _HOMES = {
     "CrossValidation": "cross_validation",
     "EpochRecord": "epochs",
     "Evaluation": "evaluation",
+    "Figure": "figures.figure",
     "Finalist": "evaluation",
     "LeaderboardRow": "leaderboard",
     "Origin": "records",
@@ -79,17 +89,23 @@ _HOMES = {
     "draw_leaderboard_svg": "terminal",
     "leaderboard_table": "terminal",
     "load_leaderboard": "loading",
+    "Shown": "loading",
+    "show_leaderboard": "loading",
+    "show_rows": "loading",
     "read_leaderboard": "parquet",
     "read_run": "run",
     "render_markdown_report": "markdown",
     "render_report": "html",
     "render_rows": "rendering",
+    "report_figures": "html",
     "run_notes": "uncertainty",
     "select_rows": "selection",
     "side_by_side": "several",
     "wilson_interval": "intervals",
     "write_leaderboard": "parquet",
     "write_markdown_report": "markdown",
+    "write_figures": "figures.export",
+    "write_pdf_report": "html",
     "write_report": "html",
     "write_statistics": "run_statistics",
 }

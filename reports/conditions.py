@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosweep.errors import UserError
-from reports.columns import cell, resolve_column
-from reports.leaderboard import LeaderboardRow
+from reports.columns import resolve_column
 
 __all__ = ["Condition", "parse_conditions"]
 
@@ -45,14 +44,13 @@ class Condition:
     operator: str
     value: bool | float | str | None
 
-    def meets(self, row: LeaderboardRow) -> bool:
-        """Tell whether a row meets it.
+    def holds(self, found: object) -> bool:
+        """Tell whether a value of its column meets it.
 
         Raises:
-            UserError: The column holds text and the value is a number, or the other way round; or
-                it holds objects.
+            UserError: The value is text and the condition's a number, or the other way round; or
+                it is an object.
         """
-        found = cell(row, self.column)
         if found is None or self.value is None:
             return self.operator in ("=", "==", "!=") and _OPERATORS[self.operator](
                 found, self.value

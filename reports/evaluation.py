@@ -20,6 +20,7 @@ Matrix = tuple[tuple[int, ...], ...]
 """Images by true class (rows) and predicted class (columns)."""
 
 _CLASS_FIGURES = ("precision", "recall", "f1-score", "support")
+_SHARES = ("roc_auc", "calibration_error", "calibration_error_scaled")
 
 
 class Cleanness(Enum):
@@ -62,7 +63,13 @@ class Finalist:
     Attributes:
         test_accuracy: Share of right answers, 0 to 1 inclusive.
         missed_positives: Positives called the negative class; None without a negative class.
-        latency_ms: Milliseconds for one image.
+        roc_auc: Mean area under the classes' ROC curves; None where a class has no image.
+        calibration_error: Expected calibration error, 0 to 1 inclusive;
+            `calibration_error_scaled` at the temperature that was fitted on validation.
+        latency_ms: Median milliseconds for one image; `latency_p95_ms` their 95th percentile.
+        latency_32_ms: Median milliseconds for one batch of 32 images; `latency_32_p95_ms` their
+            95th percentile.
+        latency_device: What the times were measured on.
         confusion: Images by true class (rows) and predicted class (columns).
         classification_report: As scikit-learn's `classification_report(output_dict=True)`.
     """
@@ -75,7 +82,17 @@ class Finalist:
     test_accuracy_clean: float | None = None
     missed_positives: int | None = None
     missed_positives_clean: int | None = None
+    roc_auc: float | None = None
+    roc_auc_clean: float | None = None
+    calibration_error: float | None = None
+    calibration_error_clean: float | None = None
+    calibration_error_scaled: float | None = None
+    calibration_error_scaled_clean: float | None = None
     latency_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_32_ms: float | None = None
+    latency_32_p95_ms: float | None = None
+    latency_device: str | None = None
     confusion: Matrix
     confusion_clean: Matrix | None = None
     classification_report: dict[str, Any]
@@ -175,6 +192,9 @@ def _problems(evaluation: Evaluation) -> Iterator[str]:
         ):
             for problem in _wrong(figures, evaluation, images) if figures else ():
                 yield f"trial {one.trial_id}: {problem}"
+        for name in (*_SHARES, *(f"{name}_clean" for name in _SHARES)):
+            if not 0 <= (getattr(one, name) or 0.0) <= 1:
+                yield f"trial {one.trial_id}: {name} is a share from 0 to 1"
 
 
 def _wrong(figures: Figures, evaluation: Evaluation, images: int | None) -> Iterator[str]:

@@ -1,36 +1,34 @@
-"""report.html: one file that opens anywhere, without a network and without scripts.
+"""report.html: one file that opens anywhere, without a network, and is whole without scripts.
 
-The template escapes whatever it is given: names of classes, files and trials come from folders
-and files that others wrote. Only our own style sheet and the figures, which are built as trees
-and escaped there, go in as markup. Pictures go in as `data:` addresses, see `reports.pictures`.
+The templates escape whatever they are given: names of classes, files and trials come from folders
+and files that others wrote. Only our own style sheets and script and the figures, which are built
+as trees and escaped there, go in as markup. Pictures go in as `data:` addresses, see
+`reports.pictures`. The page's policy allows our one script by its hash and no other, and no address
+outside the page.
 """
 
-from collections.abc import Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from neurosweep import __version__
-from reports.backbones import UNIT_MEANING, Screening, screening_of
-from reports.data_section import data_section
-from reports.figures.learning import Panel, fine_tuning_panel, learning_panels
-from reports.figures.palette import Look, looks_of
-from reports.figures.progress import progress_panels
-from reports.figures.screening import screening_chart, screening_styles
+from reports.backbones import UNIT_MEANING
+from reports.figures.downloads import csv_address
+from reports.figures.figure import Figure
 from reports.files import replace_text
-from reports.folds import fold_scale, folded_rows
-from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
-from reports.papers import ASSUMPTIONS, compare_with_papers
-from reports.provenance import provenance, stage_times
-from reports.records import Status
+from reports.page import MOST_ROWS, Page, Section
+from reports.printing import find_browser, print_page
 from reports.run import Run
-from reports.screening_table import screening_table
+from reports.sections import SECTIONS
 from reports.summary import summarise
-from reports.tested_on import all_clean, two_ways, which_images
-from reports.verdicts import verdicts
 from reports.wording import (
     NONE,
     PAPER_NOTE,
@@ -40,23 +38,24 @@ from reports.wording import (
     duration,
     epochs,
     interval,
-    is_papers_setting,
     marks,
     model,
     percent,
-    picture_note,
     setting,
     spread,
     trial_name,
 )
 
-__all__ = ["MOST_ROWS", "render_report", "write_report"]
+__all__ = [
+    "MOST_ROWS",
+    "render_report",
+    "report_figures",
+    "write_pdf_report",
+    "write_report",
+]
 
-MOST_ROWS = 100
-"""The page shows this many rows of the leaderboard and every row of the papers."""
-
-_CONFIGURATIONS = 5
 _TEMPLATES = Path(__file__).parent / "templates"
+_STYLES = ("colours.css", "figures.css", "report.css")
 _WORDING = (
     *(amount, count, duration, epochs, interval),
     *(marks, model, percent, setting, spread, trial_name),
@@ -74,6 +73,19 @@ def write_report(
     replace_text(path, render_report(run, rows, images=images))
 
 
+def write_pdf_report(
+    run: Run, rows: Sequence[LeaderboardRow], path: Path, *, images: bool = True
+) -> None:
+    """Print the report into a PDF file.
+
+    Raises:
+        UserError: There is no Chromium to print it.
+        NeurosweepError: It could not be printed.
+    """
+    find_browser()  # before the page is laid out, which takes longer
+    print_page(render_report(run, rows, images=images), path)
+
+
 def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True) -> str:
     """Lay out the report of a run in any state, an unfinished one marked as such.
 
@@ -85,60 +97,54 @@ def render_report(run: Run, rows: Sequence[LeaderboardRow], *, images: bool = Tr
     Raises:
         RunDirectoryError: A file of the run that a figure needs is damaged.
     """
-    looks = looks_of(row.family for row in rows)
-    learning = learning_panels(run, rows, looks)
-    tuning = fine_tuning_panel(run, rows, looks)
-    data = data_section(run, images=images)
-    folds = folded_rows(run.cross_validation, rows)
-    shown = [row for place, row in enumerate(rows) if place < MOST_ROWS or is_papers_setting(row)]
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            run=run,
-            version=__version__,
-            summary=summarise(run, rows),
-            rows=shown,
-            hidden=len(rows) - len(shown),
-            tied=any(row.tie_group is not None for row in shown),
-            scale=_scale(shown),
-            looks=looks,
-            configurations=[row for row in rows if row.rank is not None][:_CONFIGURATIONS],
-            papers=compare_with_papers(rows),
-            papers_settings=any(map(is_papers_setting, rows)),
-            assumptions=ASSUMPTIONS,
-            learning=_markup(learning),
-            tuning=_markup([tuning] if tuning else []),
-            progress=_markup(progress_panels(run, looks)),
-            undrawn=sum(panel.left_out for panel in learning),
-            data=data,
-            images=images,
-            picture_note=picture_note(data.pictures, left_out=not images, synthetic=run.synthetic),
-            verdicts=verdicts(run.evaluation, rows),
-            two_ways=two_ways(run.evaluation, rows),
-            which_images=which_images(run.evaluation),
-            all_clean=all_clean(run.evaluation),
-            folds=folds,
-            fold_scale=fold_scale(folds),
-            hours=hours_section(run, rows),
-            failures=[row for row in rows if row.status is Status.FAILED],
-            times=stage_times(run),
-            provenance=provenance(run),
-            **_screening(screening_of(run, rows), looks),
-        )
+    page, environment = Page(run, rows, images), _environment()
+    script = _read("report.js")
+    return environment.get_template("report.html.jinja").render(
+        run=run,
+        version=__version__,
+        warnings=summarise(run, rows).warnings,
+        sections=list(_rendered(page, environment)),
+        style=Markup("\n".join(map(_read, _STYLES))),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        script_hash=_hash(script),
     )
 
 
-def _screening(screening: Screening | None, looks: Mapping[str, Look]) -> dict[str, Any]:
-    if screening is None:
-        return {"screening": None}
-    chart = Markup(screening_chart(screening, looks))  # noqa: S704 - an element tree, see _markup
-    return {
-        "screening": screening,
-        "screening_chart": chart,
-        "screening_styles": screening_styles(screening, looks),
-        "screening_table": screening_table(screening),
-    }
+def report_figures(
+    run: Run, rows: Sequence[LeaderboardRow], *, images: bool = True
+) -> list[Figure]:
+    """Draw the figures of all sections that the report of this run has, in its order.
+
+    Raises:
+        RunDirectoryError: A file of the run that a figure needs is damaged.
+    """
+    page = Page(run, rows, images)
+    return [figure for section in SECTIONS for figure in section.figures(page)]
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    key: str
+    title: str
+    markup: Markup
+
+
+def _rendered(page: Page, environment: Environment) -> Iterator[_Rendered]:
+    for section in SECTIONS:
+        markup = _render(section, page, environment)
+        if markup is not None:
+            yield _Rendered(section.key, section.title, markup)
+
+
+def _render(section: Section, page: Page, environment: Environment) -> Markup | None:
+    context = section.context(page)
+    if context is None:
+        return None
+    common = {"run": page.run, "looks": page.looks, "images": page.images}
+    text = environment.get_template(section.template).render(
+        **common, figures=section.figures(page), **context
+    )
+    return Markup(text)  # noqa: S704 - the template escaped what it was given
 
 
 def _environment() -> Environment:
@@ -150,28 +156,32 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({function.__name__: function for function in _WORDING})
+    environment.filters.update(by_caption=_by_caption, csv_address=csv_address, picture=_picture)
     environment.globals.update(
         NONE=NONE,
         PAPER_NOTE=PAPER_NOTE,
         SYNTHETIC_NOTE=SYNTHETIC_NOTE,
         UNIT_MEANING=UNIT_MEANING,
-        style=_style(),
     )
     return environment
 
 
-def _style() -> Markup:
-    return Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
+def _by_caption(figures: Sequence[Figure]) -> list[tuple[str, list[Figure]]]:
+    """Neighbours that say the same, so that it is said once."""
+    return [(caption, list(own)) for caption, own in groupby(figures, lambda one: one.caption)]
 
 
-def _markup(panels: Sequence[Panel]) -> list[tuple[str, Markup]]:
+def _picture(figure: Figure) -> Markup:
     # Charts come out of an element tree, which escaped every text in them.
-    return [(panel.title, Markup(panel.chart)) for panel in panels]  # noqa: S704
+    return Markup(figure.chart)  # noqa: S704
 
 
-def _scale(rows: Sequence[LeaderboardRow]) -> tuple[float, float]:
-    # One scale for all intervals, made for the better half of the ranked rows: with the worst in
-    # view too, those that compete could not be told apart.
-    lows = [row.val_accuracy_low for row in rows if row.rank and row.val_accuracy_low is not None]
-    better = lows[: max(3, len(lows) // 2)]
-    return int(min(better, default=0.0) * 20) / 20, 1.0
+@cache
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """How a page's policy names an inline script: the text between its tags, byte by byte."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

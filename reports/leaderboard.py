@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from reports.cross_validation import CrossValidated
+from reports.derived_figures import DerivedFigures
 from reports.evaluation import Finalist
 from reports.intervals import wilson_interval
 from reports.ranking import Ranking, Repeats, front_of, repeats_of
@@ -47,6 +48,25 @@ class LeaderboardRow(TrialRecord):
         val_accuracy_mean: Their mean validation accuracy.
         val_accuracy_sd: Their sample standard deviation; None of a single one.
         worker_hours: `held_seconds` in hours.
+        val_missed_share: Share of the validation part's positives that were missed, with the
+            bounds of Wilson's interval, `val_missed_low` and `val_missed_high`.
+        missed_positives_share: The same on all test images; bounds are `missed_positives_low`
+            and `missed_positives_high`.
+        test_accuracy_low: Lower bound of Wilson's interval, `test_accuracy_high` the upper;
+            `test_accuracy_clean_low` and `test_accuracy_clean_high` on the clean images.
+        test_macro_f1: Mean of the classes' F1 on all test images; `_clean` on the clean ones.
+        test_roc_auc: Mean area under the classes' ROC curves; `_clean` on the clean ones.
+        test_classes: By class `precision`, `recall`, `f1` and `support`, on all test images.
+        test_calibration_error: Expected calibration error on all test images;
+            `test_calibration_error_scaled` at the temperature that was fitted on validation.
+        latency_p95_ms: 95th percentile of a finalist's time for one image.
+        latency_32_ms: Median milliseconds for one batch of 32 images; `latency_32_p95_ms` their
+            95th percentile.
+        latency_device: What a finalist's times were measured on.
+        model_bytes: Size of all its weights in float32, as it is published.
+        weights_place: Path of its weights inside the run; None where they were not kept.
+        code_version: Version of neurosweep that trained it, and the hash of its code.
+        library_versions: Versions of Python and of what computes, by name.
     """
 
     rank: int | None = None
@@ -68,6 +88,31 @@ class LeaderboardRow(TrialRecord):
     val_accuracy_mean: float | None = None
     val_accuracy_sd: float | None = None
     worker_hours: float | None = None
+    val_missed_share: float | None = None
+    val_missed_low: float | None = None
+    val_missed_high: float | None = None
+    missed_positives_share: float | None = None
+    missed_positives_low: float | None = None
+    missed_positives_high: float | None = None
+    test_accuracy_low: float | None = None
+    test_accuracy_high: float | None = None
+    test_accuracy_clean_low: float | None = None
+    test_accuracy_clean_high: float | None = None
+    test_macro_f1: float | None = None
+    test_macro_f1_clean: float | None = None
+    test_roc_auc: float | None = None
+    test_roc_auc_clean: float | None = None
+    test_classes: dict[str, dict[str, int | float]] | None = None
+    test_calibration_error: float | None = None
+    test_calibration_error_scaled: float | None = None
+    latency_p95_ms: float | None = None
+    latency_32_ms: float | None = None
+    latency_32_p95_ms: float | None = None
+    latency_device: str | None = None
+    model_bytes: int | None = None
+    weights_place: str | None = None
+    code_version: str | None = None
+    library_versions: dict[str, str] | None = None
 
 
 def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]:
@@ -95,9 +140,11 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
     )
     ranks = {record.trial_id: rank for rank, record in enumerate(ranked, start=1)}
     spread, front = repeats_of(run.records), _front(ranking, ranked)
+    derived = DerivedFigures.of_run(run)
     return [
         LeaderboardRow(
             **_measured(record, run),
+            **derived.of(record),
             rank=ranks.get(record.trial_id),
             **(_compared(run, record, ranks.get(record.trial_id)) if compare else {}),
             pareto=None if front is None else record.trial_id in front,

@@ -1,132 +1,93 @@
-"""The leaderboard as a Parquet file: its schema, and reading it back."""
+"""The leaderboard as a Parquet file: writing it, and reading it back whole or in part."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neurosweep.errors import RunDirectoryError
-from reports.files import replace_bytes
+from reports.files import MOST_BYTES, replace_bytes
 from reports.leaderboard import LeaderboardRow
+from reports.parquet_schema import (
+    ADDED,
+    FIXED_COLUMNS,
+    FIXED_SCHEMA,
+    JSON_COLUMNS,
+    SCHEMA_VERSION,
+)
 from reports.records import Origin, Stage, Status, Value
 
-__all__ = ["FIXED_COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "write_leaderboard"]
-
-SCHEMA_VERSION = 1
-"""Raised when a fixed column changes its name, its type or its meaning.
-
-A new column does not raise it: a file of an earlier version has nothing measured there, and is
-read as such.
-"""
+__all__ = [
+    "FIXED_COLUMNS",
+    "SCHEMA_VERSION",
+    "StoredLeaderboard",
+    "read_leaderboard",
+    "write_leaderboard",
+]
 
 _VERSION_KEY = b"neurosweep.schema_version"
+_NOTES_KEY = b"neurosweep.notes"
 _HP = "hp."
+_MOST_UNPACKED = 1024**3
+"""Bytes of all columns unpacked: a larger file is none of ours, but one made to fill the memory."""
 
-_FIXED_SCHEMA = pa.schema(
-    [
-        ("rank", pa.int64()),
-        ("tie_group", pa.int64()),
-        ("trial_id", pa.string()),
-        ("stage", pa.string()),
-        ("origin", pa.string()),
-        ("family", pa.string()),
-        ("backbone", pa.string()),
-        ("weights", pa.string()),
-        ("status", pa.string()),
-        ("stop_reason", pa.string()),
-        ("stop_detail", pa.string()),
-        ("val_accuracy", pa.float64()),
-        ("val_accuracy_low", pa.float64()),
-        ("val_accuracy_high", pa.float64()),
-        ("val_accuracy_corrected", pa.float64()),
-        ("val_accuracy_corrected_low", pa.float64()),
-        ("val_accuracy_corrected_high", pa.float64()),
-        ("val_loss", pa.float64()),
-        ("test_accuracy", pa.float64()),
-        ("test_accuracy_clean", pa.float64()),
-        ("missed_positives", pa.int64()),
-        ("missed_positives_clean", pa.int64()),
-        ("cv_accuracy", pa.float64()),
-        ("cv_accuracy_sd", pa.float64()),
-        ("cv_folds", pa.int64()),
-        ("pareto", pa.bool_()),
-        ("feasible", pa.bool_()),
-        ("repeats", pa.int64()),
-        ("val_accuracy_mean", pa.float64()),
-        ("val_accuracy_sd", pa.float64()),
-        ("val_missed_positives", pa.int64()),
-        ("parameters", pa.int64()),
-        ("latency_ms", pa.float64()),
-        ("epochs", pa.int64()),
-        ("epochs_allowed", pa.int64()),
-        ("kept_epoch", pa.int64()),
-        ("seconds", pa.float64()),
-        ("held_seconds", pa.float64()),
-        ("seed", pa.int64()),
-        ("image_size", pa.int64()),
-        ("data_fingerprint", pa.string()),
-        ("synthetic", pa.bool_()),
-        ("started_at", pa.string()),
-        ("finished_at", pa.string()),
-        ("error", pa.string()),
-        ("parent_id", pa.string()),
-        ("hyperparameters", pa.string()),  # a JSON object, as are the next two
-        ("runtime", pa.string()),
-        ("fine_tune", pa.string()),
-        ("setup_seconds", pa.float64()),
-        ("tracing_seconds", pa.float64()),
-        ("preprocessing", pa.string()),
-        ("weights_hash", pa.string()),
-        ("probe", pa.string()),  # a JSON object too
-        ("multiply_adds", pa.int64()),
-        ("worker_hours", pa.float64()),
-        ("gpu_hours", pa.float64()),
-        ("cost", pa.float64()),
-        ("lost_workers", pa.int64()),
-        ("lost_seconds", pa.float64()),
-        ("accumulation", pa.int64()),
-    ]
+_ONE_BY_ONE = 10
+"""Times that a cell takes longer to read alone than among those of its whole column, about."""
+
+_KINDS: Mapping[str, Callable[[Any], object]] = {
+    "stage": Stage,
+    "origin": Origin,
+    "status": Status,
+    **dict.fromkeys(JSON_COLUMNS, json.loads),
+}
+"""What turns a cell of the file into a row's value, where they differ."""
+
+_NEVER_EMPTY = tuple(
+    field.name
+    for field in fields(LeaderboardRow)
+    if field.default is MISSING or field.name == "weights"
 )
-# Columns that files written before them lack.
-_ADDED = frozenset(
-    {"missed_positives_clean", "cv_accuracy", "cv_accuracy_sd", "cv_folds", "pareto", "feasible"}
-    | {"repeats", "val_accuracy_mean", "val_accuracy_sd", "val_missed_positives", "held_seconds"}
-    | {"stop_detail", "setup_seconds", "tracing_seconds"}
-    | {"preprocessing", "weights_hash", "probe", "multiply_adds"}
-    | {"worker_hours", "gpu_hours", "cost", "lost_workers", "lost_seconds"}
-    | {"accumulation"}
-    | {"val_accuracy_corrected", "val_accuracy_corrected_low", "val_accuracy_corrected_high"}
-)
-_JSON_COLUMNS = ("hyperparameters", "runtime", "fine_tune", "probe")
+"""Columns that each row has: a record cannot be without them."""
 
 _AGAIN = "Delete it: `neurosweep leaderboard RUN` then ranks the trials anew"
 
-FIXED_COLUMNS: tuple[str, ...] = tuple(_FIXED_SCHEMA.names)
-"""The columns every leaderboard has; hyperparameters follow as `hp.NAME`."""
 
-
-def write_leaderboard(rows: Sequence[LeaderboardRow], path: Path) -> None:
+def write_leaderboard(
+    rows: Sequence[LeaderboardRow], path: Path, notes: Sequence[str] = ()
+) -> None:
     """Write the rows as Parquet, with a column `hp.NAME` for each hyperparameter met.
 
     The file appears whole or not at all: it is written under another name and then renamed.
 
+    Args:
+        rows: In order.
+        path: The file.
+        notes: What must be said of them wherever they are shown; kept in the file's metadata.
+
     Raises:
+        RunDirectoryError: A number does not fit into the 64 bits of its column.
         NeurosweepError: It cannot be written; what was there before still is.
     """
-    columns = {name: [_cell(row, name) for row in rows] for name in FIXED_COLUMNS}
-    arrays = [pa.array(columns[field.name], field.type) for field in _FIXED_SCHEMA]
+    arrays = [_array([_cell(row, one.name) for row in rows], one) for one in FIXED_SCHEMA]
     names = list(FIXED_COLUMNS)
     for name in sorted({name for row in rows for name in row.hyperparameters}):
         arrays.append(_hyperparameter_array([row.hyperparameters.get(name) for row in rows]))
         names.append(_HP + name)
     table = pa.table(arrays, names=names)
     sink = pa.BufferOutputStream()
-    metadata = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), sink)
+    metadata = {
+        _VERSION_KEY: str(SCHEMA_VERSION).encode(),
+        _NOTES_KEY: json.dumps(list(notes), ensure_ascii=False).encode(),
+    }
+    # Most columns have few values that differ, so a dictionary of them and zstd make it small.
+    pq.write_table(
+        table.replace_schema_metadata(metadata), sink, compression="zstd", use_dictionary=True
+    )
     replace_bytes(path, sink.getvalue().to_pybytes())
 
 
@@ -139,32 +100,142 @@ def read_leaderboard(path: Path) -> list[LeaderboardRow]:
         RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
             another schema version.
     """
-    table = _read_table(path)
-    _check_version(table.schema.metadata or {}, path)
-    missing = [name for name in FIXED_COLUMNS if name not in table.column_names]
-    if not _ADDED.issuperset(missing):
-        raise RunDirectoryError(
-            f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
-            f"{', '.join(missing)}. {_AGAIN}."
-        )
-    present = [name for name in FIXED_COLUMNS if name not in missing]
-    return [_row(cells) for cells in table.select(present).to_pylist()]
+    stored = StoredLeaderboard(path)
+    return stored.rows(range(stored.length))
 
 
-def _read_table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise RunDirectoryError(
-            f"a leaderboard is a Parquet file; there is none at {path}. "
-            "`neurosweep leaderboard RUN` ranks the trials without it."
+class StoredLeaderboard:
+    """A leaderboard's file, of which only those columns and rows are read that are asked for.
+
+    Attributes:
+        length: Number of rows.
+        notes: What must be said of the rows wherever they are shown.
+        missing: Columns that the file lacks, since it is older than they.
+        columns: All that can be asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and look at its schema.
+
+        Raises:
+            RunDirectoryError: No such file, not a whole Parquet file, not a leaderboard, or one of
+                another schema version.
+        """
+        self._path = path
+        if not path.is_file():
+            raise RunDirectoryError(
+                f"a leaderboard is a Parquet file; there is none at {path}. "
+                "`neurosweep leaderboard RUN` ranks the trials without it."
+            )
+        if path.stat().st_size > MOST_BYTES:
+            raise self._damaged(f"it has more than {MOST_BYTES:,} bytes")
+        try:
+            self._content = path.read_bytes()
+            with self._open() as file:
+                metadata, schema = file.metadata, file.schema_arrow
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._damaged(error) from error
+        groups = range(metadata.num_row_groups)
+        if sum(metadata.row_group(one).total_byte_size for one in groups) > _MOST_UNPACKED:
+            raise self._damaged(f"it unpacks to more than {_MOST_UNPACKED:,} bytes")
+        _check_version(schema.metadata or {}, path)
+        self.length: int = metadata.num_rows
+        self.notes = self._read_notes((schema.metadata or {}).get(_NOTES_KEY, b"[]"))
+        self._names = frozenset(schema.names)
+        self.missing = tuple(name for name in FIXED_COLUMNS if name not in self._names)
+        if not ADDED.issuperset(self.missing):
+            raise RunDirectoryError(
+                f"a leaderboard has the columns {', '.join(FIXED_COLUMNS)}; {path} lacks "
+                f"{', '.join(self.missing)}. {_AGAIN}."
+            )
+        of_hyperparameters = sorted(name for name in self._names if name.startswith(_HP))
+        self.columns: tuple[str, ...] = (*FIXED_COLUMNS, *of_hyperparameters)
+
+    def column(self, name: str) -> Sequence[object]:
+        """The values of one column, one for each row.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        if name.startswith(_HP):
+            # Not the column of that name: in it values of several kinds have become text.
+            own = name.removeprefix(_HP)
+            return [values.get(own) for values in self._hyperparameters]
+        return self._read([name])[name]
+
+    def rows(self, places: Sequence[int]) -> list[LeaderboardRow]:
+        """The rows in these places, which count from 0; no other is made.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        columns = self._read(FIXED_COLUMNS, places)
+        for name in _NEVER_EMPTY:
+            if None in columns[name]:
+                raise self._damaged(f"a row has no {name}")
+        cells: Any = zip(*columns.values(), strict=True)
+        return [LeaderboardRow(**dict(zip(columns, row, strict=True))) for row in cells]
+
+    def _read_notes(self, text: bytes) -> tuple[str, ...]:
+        try:
+            notes = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(error) from error
+        if not (isinstance(notes, list) and all(isinstance(note, str) for note in notes)):
+            raise self._damaged("its notes are no list of sentences")
+        return tuple(notes)
+
+    @cached_property
+    def _hyperparameters(self) -> Sequence[dict[str, Value]]:
+        return cast(
+            "Sequence[dict[str, Value]]", self._read(["hyperparameters"])["hyperparameters"]
         )
-    try:
+
+    def _read(
+        self, names: Sequence[str], places: Sequence[int] | None = None
+    ) -> dict[str, Sequence[object]]:
+        """Values by column, of all rows or of those in some places; None in a missing column."""
+        present = [name for name in names if name in self._names]
+        try:
+            with self._open() as file:
+                table = file.read(columns=present)
+            chosen = range(table.num_rows) if places is None else places
+            found = {name: _values(_cells(_typed(table, name), chosen), name) for name in present}
+        except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
+            raise self._damaged(error) from error
+        nothing = [None] * len(chosen)
+        return {name: found.get(name, nothing) for name in names}
+
+    def _open(self) -> pq.ParquetFile:
         # Not `read_table`: its dataset machinery imports pandas, which takes a second.
-        with pq.ParquetFile(path) as file:
-            return file.read()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RunDirectoryError(
-            f"a leaderboard is a whole Parquet file; {path} is damaged ({error}). {_AGAIN}."
-        ) from error
+        return pq.ParquetFile(pa.BufferReader(self._content))
+
+    def _damaged(self, why: object) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"a leaderboard is a whole Parquet file; {self._path} is damaged ({why}). {_AGAIN}."
+        )
+
+
+def _typed(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column with its documented type: another program may have written text as large text."""
+    column, wanted = table.column(name), FIXED_SCHEMA.field(name).type
+    return column if column.type == wanted else column.cast(wanted)
+
+
+def _cells(column: pa.ChunkedArray, places: Sequence[int]) -> list[Any]:
+    """Some cells of a column, in the order of their places."""
+    # Not `take`: it imports pandas, which takes half a second.
+    if len(places) * _ONE_BY_ONE < len(column):
+        return [column[place].as_py() for place in places]
+    cells = column.to_pylist()
+    return [cells[place] for place in places]
+
+
+def _values(cells: list[Any], name: str) -> list[object]:
+    kind = _KINDS.get(name)
+    if kind is None:
+        return cells
+    return [None if cell is None else kind(cell) for cell in cells]
 
 
 def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> None:
@@ -178,9 +249,19 @@ def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> None:
 
 def _cell(row: LeaderboardRow, name: str) -> object:
     value: object = getattr(row, name)
-    if name in _JSON_COLUMNS and value is not None:
+    if name in JSON_COLUMNS and value is not None:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return value
+
+
+def _array(values: Sequence[object], column: pa.Field) -> pa.Array:
+    try:
+        return pa.array(values, column.type)
+    except OverflowError as error:
+        raise RunDirectoryError(
+            f"a number of the column {column.name} has at most 64 bits; one of the trials' is "
+            "larger. Was trials.jsonl edited?"
+        ) from error
 
 
 def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
@@ -191,15 +272,6 @@ def _hyperparameter_array(values: Sequence[Value | None]) -> pa.Array:
         return pa.array(values)
     # The same name with values of several kinds: as text, so that none is bent to another's.
     return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _row(cells: dict[str, Any]) -> LeaderboardRow:
-    for name in _JSON_COLUMNS:
-        if cells.get(name) is not None:
-            cells[name] = json.loads(cells[name])
-    kinds = {"stage": Stage, "origin": Origin, "status": Status}
-    cells.update({name: kind(cells[name]) for name, kind in kinds.items()})
-    return LeaderboardRow(**cells)
 
 
 if set(FIXED_COLUMNS) != {field.name for field in fields(LeaderboardRow)}:

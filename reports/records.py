@@ -26,6 +26,7 @@ Value = bool | int | float | str
 # A trial's id is also the name of its folder: it must not lead out of the run directory.
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PREPROCESSING = ("native", "unit")
+_SHARES = ("val_macro_f1", "val_roc_auc", "val_calibration_error", "val_calibration_error_scaled")
 
 
 class Stage(StrEnum):
@@ -75,7 +76,17 @@ class TrialRecord:
         image_size: Side of the square images, in pixels.
         parameters: Number of the network's weights.
         val_missed_positives: Positives of the validation part that were called the negative
-            class, where the search asked for it.
+            class; None without one.
+        val_macro_f1: Mean of the classes' F1 on the validation part, 0 to 1 inclusive.
+        val_roc_auc: Mean area under the classes' ROC curves, each against all others.
+        val_classes: By class `precision`, `recall`, `f1` (shares) and `support` (images).
+        val_calibration_error: Expected calibration error, 0 to 1 inclusive;
+            `val_calibration_error_scaled` after temperature scaling, on images that the
+            temperature was not fitted to.
+        temperature: What its logits are divided by to be calibrated, above 0; fitted on all
+            validation images.
+        node: Name of the host that it ran on; None where it came to no worker, or to several.
+        split: Which image was in which part, as a hash.
         latency_ms: Milliseconds for one image, where it was measured.
         feasible: Whether it keeps to all constraints; None where there are none.
         held_seconds: Wall time that a worker was held for it, lost attempts included.
@@ -99,8 +110,8 @@ class TrialRecord:
             fit the memory; None for whole ones.
 
     Raises:
-        RunDirectoryError: The id could not be the name of a folder, the accuracy is no share, a
-            time is none, or preprocessing, probe or multiply-adds are outside their bounds.
+        RunDirectoryError: The id could not be the name of a folder, a share or the temperature is
+            outside its bounds, a time is none, or preprocessing, probe or multiply-adds are.
     """
 
     # Read by pydantic: no unknown key, no conversion between types, no NaN.
@@ -152,6 +163,14 @@ class TrialRecord:
     lost_workers: int | None = None
     lost_seconds: float | None = None
     accumulation: int | None = None
+    val_macro_f1: float | None = None
+    val_roc_auc: float | None = None
+    val_classes: dict[str, dict[str, int | float]] | None = None
+    val_calibration_error: float | None = None
+    val_calibration_error_scaled: float | None = None
+    temperature: float | None = None
+    node: str | None = None
+    split: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the ranking or the run directory could not hold."""
@@ -167,7 +186,21 @@ class TrialRecord:
                 "a trial's id has letters, digits, dots, dashes and underscores only and begins "
                 f"with a letter or digit; received {self.trial_id!r}. Was trials.jsonl edited?"
             )
+        self._check_scores()
         self._check_backbone()
+
+    def _check_scores(self) -> None:
+        for name in _SHARES:
+            if not (0 <= (getattr(self, name) or 0.0) <= 1):
+                raise RunDirectoryError(
+                    f"{name} is a share from 0 to 1, or None where it was not measured; trial "
+                    f"{self.trial_id} has {getattr(self, name)}. Was trials.jsonl edited?"
+                )
+        if self.temperature is not None and not self.temperature > 0:
+            raise RunDirectoryError(
+                f"a temperature is above 0; trial {self.trial_id} has {self.temperature}. "
+                "Was trials.jsonl edited?"
+            )
 
     def _check_backbone(self) -> None:
         Probe.of(self.probe)

@@ -170,8 +170,10 @@ def open_run(request: Request) -> RunDirectory:
     run = RunDirectory.reopen(path, store=store or mirror_of(path))
     StopRequest(run.path).take()  # it was meant for an earlier sitting
     with run.closed_on_error():
-        commands = [*run.info.get("resumed_by", []), list(request.command)]
-        run.update(resumed_by=commands, experiment=request.experiment.model_dump(mode="json"))
+        run.update(
+            **provenance.resumed(run.info, request.command, now),
+            experiment=request.experiment.model_dump(mode="json"),
+        )
     return run
 
 
@@ -206,7 +208,7 @@ def _info(request: Request, now: datetime) -> dict[str, Any]:
         "began": now.isoformat(timespec="seconds"),
         "seed": request.experiment.search.seed,
         "experiment": request.experiment.model_dump(mode="json"),
-        "versions": provenance.versions(),
+        **provenance.program(),
         "hardware": provenance.hardware(),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from neurosweep.errors import NeurosweepError
 
-__all__ = ["devices_to_mirror", "has_gpu", "memory_limit", "share_gpus"]
+__all__ = ["devices_to_mirror", "gpu_name", "has_gpu", "memory_limit", "share_gpus"]
 
 _MIB = 2**20
 
@@ -74,6 +74,17 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def gpu_name() -> str | None:
+    """What the first GPU that this process may use is called; None where it computes on CPUs."""
+    import tensorflow as tf
+
+    seen = tf.config.get_visible_devices("GPU")
+    if not seen:
+        return None
+    told = tf.config.experimental.get_device_details(seen[0])
+    return str(told.get("device_name", "GPU"))
 
 
 def memory_limit(share: float, total: int) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,17 +14,15 @@ from scans import Dataset
 from trainables import metrics
 from trainables.assemble import Statistics, build_core, build_measured, check_dataset
 from trainables.fitting import start_afresh
+from trainables.inference_time import BATCH, measured_latency, median_of_one
 from trainables.measure import Meter
 from trainables.recipe import Recipe
 from trainables.results import Evaluation
 from trainables.runtime import current_runtime
 
-__all__ = ["PARTS", "evaluate", "latency", "median_milliseconds"]
+__all__ = ["PARTS", "evaluate", "latency"]
 
 PARTS = ("train", "validation", "test")
-
-_WARM_UP_CALLS = 3
-_TIMED_CALLS = 25
 
 
 def evaluate(
@@ -49,13 +46,13 @@ def evaluate(
         probabilities=probabilities,
         accuracy=metrics.accuracy(probabilities, dataset.labels[rows]),
         loss=metrics.cross_entropy(probabilities, dataset.labels[rows]),
-        latency_ms=_latency(meter, dataset.images[rows[:1]]),
+        latency=measured_latency(meter, dataset.images[rows[:BATCH]]),
         parameters=int(core.count_params()),
     )
 
 
 def latency(recipe: Recipe, weights: Sequence[NDArray[Any]], dataset: Dataset) -> float:
-    """Median milliseconds of one image through a trained network, as `evaluate` measures it.
+    """Median milliseconds of one image through a trained network, in the form `evaluate` times.
 
     Args:
         recipe: What `weights` were trained with.
@@ -66,7 +63,7 @@ def latency(recipe: Recipe, weights: Sequence[NDArray[Any]], dataset: Dataset) -
         DataError: The data set does not fit the recipe.
     """
     meter, _ = _meter(recipe, weights, dataset)
-    return _latency(meter, dataset.images[_rows(dataset, "validation")[:1]])
+    return median_of_one(meter, dataset.images[_rows(dataset, "validation")[:1]])
 
 
 def _meter(
@@ -91,20 +88,3 @@ def _rows(dataset: Dataset, part: str) -> NDArray[np.int64]:
             "Split the data so that it has some."
         )
     return rows
-
-
-def _latency(meter: Meter, image: NDArray[np.uint8]) -> float:
-    """Median milliseconds of one image (1, height, width, channel), after a warm-up."""
-    return median_milliseconds(lambda: meter(image))
-
-
-def median_milliseconds(once: Callable[[], object]) -> float:
-    """Median milliseconds of a call, after a warm-up."""
-    for _ in range(_WARM_UP_CALLS):
-        once()
-    times = []
-    for _ in range(_TIMED_CALLS):
-        before = time.perf_counter()
-        once()
-        times.append(time.perf_counter() - before)
-    return float(np.median(times)) * 1000

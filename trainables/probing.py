@@ -48,6 +48,7 @@ class Probed:
         loss: Mean cross-entropy on the validation rows.
         train_images: Training rows it saw.
         seconds: What it took.
+        probabilities: (n_validation, n_classes) of the validation rows.
     """
 
     c: float
@@ -56,6 +57,7 @@ class Probed:
     loss: float
     train_images: int
     seconds: float
+    probabilities: NDArray[np.float32]
 
 
 def training_share(rows: ImageRows, share: float, *, seed: int) -> NDArray[np.int64]:
@@ -118,6 +120,7 @@ def probe(train: Part, validation: Part, groups: NDArray[np.int64]) -> Probed:
         loss=metrics.cross_entropy(outputs, truth),
         train_images=len(labels),
         seconds=time.perf_counter() - started,
+        probabilities=outputs,
     )
 
 

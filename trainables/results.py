@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EpochRecord", "Evaluation", "FitResult", "Report"]
+__all__ = ["EpochRecord", "Evaluation", "FitResult", "Latency", "Report", "Times"]
 
 
 class EpochRecord(TypedDict):
@@ -58,6 +58,7 @@ class FitResult:
         before_val_accuracy: Fine-tuning only: before its first step.
         before_val_loss: Fine-tuning only: before its first step.
         cache: Fine-tuning only: what the frozen part's output was kept in, "none" if it was not.
+        node: Name of the host that trained it, where whoever had it trained asks for it.
     """
 
     epochs: int
@@ -76,6 +77,35 @@ class FitResult:
     before_val_accuracy: float | None = None
     before_val_loss: float | None = None
     cache: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Milliseconds of many calls with the same number of images.
+
+    Attributes:
+        median: Half of the calls took no longer.
+        p95: 95 of 100 took no longer; between two calls it is interpolated.
+    """
+
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """How long a network takes, decoded images in, probabilities out.
+
+    Attributes:
+        one: For a single image.
+        batch: For a batch of 32, as a whole.
+        device: What it was measured on: a GPU's name, or the processor's with its threads.
+    """
+
+    one: Times
+    batch: Times
+    device: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +116,12 @@ class Evaluation:
         probabilities: (n_part, n_classes) float32, rows in the order of the part.
         accuracy: Share of rows whose most probable class is the true one.
         loss: Mean cross-entropy, natural logarithm.
-        latency_ms: Median time of one image, decoded image in, probabilities out.
+        latency: How long it takes, and on what.
         parameters: Number of the core's parameters.
     """
 
     probabilities: NDArray[np.float32]
     accuracy: float
     loss: float
-    latency_ms: float
+    latency: Latency
     parameters: int

@@ -5,20 +5,19 @@ Elements are built as a tree, never pasted together: any text is escaped on its 
 
 from collections.abc import Sequence
 from itertools import pairwise
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import SubElement, tostring
 
 from reports.figures.axis import Axis
 from reports.figures.elements import Point, picture, segment, text
+from reports.figures.legend import Entry, draw_legend, legend_height
+from reports.figures.shapes import outline
 from reports.wording import printable
 
-__all__ = ["SHAPES", "Chart", "marker"]
+__all__ = ["Chart"]
 
 # In units of the view box; the page scales the whole chart to the column's width.
 _WIDTH, _HEIGHT = 520.0, 330.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 14.0, 14.0, 58.0
-
-SHAPES = ("circle", "square", "triangle", "diamond")
-"""Markers that can be told apart without colour."""
 
 
 class Chart:
@@ -28,11 +27,14 @@ class Chart:
         x: The horizontal axis.
         y: The vertical axis.
         label: What the chart shows, for those who cannot see it.
+        legend: What colours and markers mean, above the plot; none where one of them is there.
     """
 
-    def __init__(self, x: Axis, y: Axis, *, label: str) -> None:
+    def __init__(self, x: Axis, y: Axis, *, label: str, legend: Sequence[Entry] = ()) -> None:
         self._x, self._y = x, y
-        self._root = picture(_WIDTH, _HEIGHT, label)
+        self._above = legend_height(legend, _WIDTH)
+        self._root = picture(_WIDTH, _HEIGHT + self._above, label)
+        draw_legend(self._root, legend, _WIDTH)
         self._draw_axes()
         self._plot = SubElement(self._root, "g")
 
@@ -52,10 +54,12 @@ class Chart:
         """Draw a horizontal line across the whole chart."""
         self.line([(self._x.low, value), (self._x.high, value)], style=style, hint=hint)
 
-    def dot(self, point: Point, *, style: str, hint: str, shape: str = "circle") -> None:
-        """Mark one point."""
+    def dot(
+        self, point: Point, *, style: str, hint: str, shape: str = "circle", size: float = 1.0
+    ) -> None:
+        """Mark one point; a size of 1 is about nine units wide."""
         x, y = self._place(point)
-        path = {"d": _outline(shape, x, y), "class": f"dot {style}"}
+        path = {"d": outline(shape, x, y, size), "class": f"dot {style}"}
         self._add("path", path, hint)
 
     def markup(self) -> str:
@@ -67,36 +71,22 @@ class Chart:
 
     def _place(self, point: Point) -> Point:
         x = _LEFT + self._x.place(point[0]) * (_WIDTH - _LEFT - _RIGHT)
-        y = _TOP + (1 - self._y.place(point[1])) * (_HEIGHT - _TOP - _BOTTOM)
+        y = self._above + _TOP + (1 - self._y.place(point[1])) * (_HEIGHT - _TOP - _BOTTOM)
         return x, y
 
     def _draw_axes(self) -> None:
         frame = SubElement(self._root, "g", {"class": "axes"})
+        height = self._above + _HEIGHT
         for value in self._y.ticks():
             _, y = self._place((self._x.low, value))
             segment(frame, (_LEFT, y), (_WIDTH - _RIGHT, y))
             text(frame, (_LEFT - 8, y), f"{value:g}", "end")
         for value in self._x.ticks():
             x, _ = self._place((value, self._y.low))
-            segment(frame, (x, _HEIGHT - _BOTTOM), (x, _HEIGHT - _BOTTOM + 5))
-            text(frame, (x, _HEIGHT - _BOTTOM + 18), f"{value:g}", "middle")
-        text(frame, (_WIDTH / 2 + _LEFT / 2, _HEIGHT - 13), self._x.title, "middle")
-        upright = text(frame, (13, (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle")
+            segment(frame, (x, height - _BOTTOM), (x, height - _BOTTOM + 5))
+            text(frame, (x, height - _BOTTOM + 18), f"{value:g}", "middle")
+        text(frame, (_WIDTH / 2 + _LEFT / 2, height - 13), self._x.title, "middle")
+        upright = text(
+            frame, (13, self._above + (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle"
+        )
         upright.set("transform", f"rotate(-90 {upright.get('x')} {upright.get('y')})")
-
-
-def marker(style: str, shape: str) -> str:
-    """Draw one marker as a picture of its own, for a legend."""
-    root = Element("svg", {"viewBox": "0 0 14 14", "class": "marker", "aria-hidden": "true"})
-    SubElement(root, "path", {"d": _outline(shape, 7, 7), "class": f"dot {style}"})
-    return tostring(root, encoding="unicode")
-
-
-def _outline(shape: str, x: float, y: float) -> str:
-    if shape == "square":
-        return f"M{x - 4:.1f} {y - 4:.1f}h8v8h-8z"
-    if shape == "triangle":
-        return f"M{x:.1f} {y - 5:.1f}l5 9h-10z"
-    if shape == "diamond":
-        return f"M{x:.1f} {y - 5.6:.1f}l5.6 5.6l-5.6 5.6l-5.6 -5.6z"
-    return f"M{x - 4.5:.1f} {y:.1f}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.figures.chart import SHAPES, marker
+from reports.figures.shapes import SHAPES, marker
 
 __all__ = ["Look", "looks_of"]
 

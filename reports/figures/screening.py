@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from reports.backbones import NATIVE, UNIT, Screened, Screening
+from reports.backbones import NATIVE, UNIT, UNIT_MEANING, Screened, Screening
 from reports.figures.axis import Axis
 from reports.figures.bars import Bar, BarGroup, draw_bars
+from reports.figures.figure import Figure
 from reports.figures.palette import Look
+from reports.page import Page
 from reports.wording import NONE, interval, model, percent
 
-__all__ = ["screening_chart", "screening_styles"]
+__all__ = ["screening_chart", "screening_figures", "screening_styles"]
 
 # No family that everyone meets has this colour.
 _UNIT_STYLE = "c4"
@@ -23,8 +25,52 @@ def screening_styles(screening: Screening, looks: Mapping[str, Look]) -> dict[st
     return {name: style for name, style in styles.items() if name in present}
 
 
-def screening_chart(screening: Screening, looks: Mapping[str, Look]) -> str:
+def screening_figures(page: Page) -> list[Figure]:
     """Draw all probes, the most accurate backbone first; the scale begins at 0."""
+    if page.screening is None:
+        return []
+    probes = page.screening.probes
+    return [
+        Figure(
+            key="backbone-probes",
+            title="Probes of the backbones",
+            caption=_caption(page.screening, page.run.validation_images),
+            chart=screening_chart(page.screening, page.looks),
+            numbers={
+                "model": [model(one.row) for one in probes],
+                "preprocessing": [one.preprocessing for one in probes],
+                "val_accuracy": [one.row.val_accuracy for one in probes],
+                "val_accuracy_low": [one.row.val_accuracy_low for one in probes],
+                "val_accuracy_high": [one.row.val_accuracy_high for one in probes],
+                "share_of_training_images": [one.seen for one in probes],
+                "outcome": [one.outcome for one in probes],
+            },
+        )
+    ]
+
+
+def _caption(screening: Screening, images: int | None) -> str:
+    told = [
+        "which backbones are ahead, and by how much. Where the whiskers, the 95 % intervals of the "
+        f"{f'{images:,} ' if images else ''}validation images, overlap widely, the order may be "
+        "chance."
+    ]
+    if screening.has_dropped:
+        told.append(
+            "Hatched: dropped in an earlier round, in brackets the share of the training images "
+            "that it had seen by then. More of them might have lifted it."
+        )
+    if screening.chance is not None:
+        told.append(
+            f"Dashed: naming the most frequent class always, {percent(screening.chance)} %."
+        )
+    if screening.has_unit:
+        told.append(UNIT_MEANING)
+    return " ".join(told)
+
+
+def screening_chart(screening: Screening, looks: Mapping[str, Look]) -> str:
+    """Draw the bars alone, as SVG."""
     styles = screening_styles(screening, looks)
     groups = [
         BarGroup(model(group[0].row), tuple(_bar(one, styles) for one in group))

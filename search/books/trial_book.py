@@ -28,9 +28,9 @@ from search.books.past_epochs import recorded_trial
 from search.books.states_kept import StatesKept
 from search.books.teaching import Teacher
 from search.books.trial_records import (
-    CountMissed,
     RecordMaker,
     RunningTrial,
+    Score,
     first_line,
 )
 from search.books.weights_kept import WeightsKept
@@ -69,7 +69,7 @@ class TrialBook:
         budget: Budget,
         display: Display,
         facts: Mapping[str, Any],
-        count_missed: CountMissed | None = None,
+        score: Score | None = None,
     ) -> None:
         """Opens the books.
 
@@ -79,8 +79,8 @@ class TrialBook:
             plan: What recipes are made from.
             budget: What may be spent.
             display: Shown every change.
-            facts: What all records have in common: data_fingerprint, synthetic, runtime.
-            count_missed: Counts missed positives; None where there is no negative class.
+            facts: What all records have in common: data_fingerprint, synthetic, runtime, split.
+            score: Scores validation probabilities; None where their labels are not known.
         """
         self._run = run
         self._study = study
@@ -88,7 +88,7 @@ class TrialBook:
         self._budget = budget
         self._display = display
         self._aim = plan.experiment.search.aim
-        self._maker = RecordMaker(facts, self._aim, count_missed)
+        self._maker = RecordMaker(facts, self._aim, score)
         self._teacher = Teacher(study, self._aim, repeats=plan.experiment.search.repeats)
         self.records: list[TrialRecord] = []
         self._running: dict[str, RunningTrial] = {}
@@ -258,7 +258,9 @@ class TrialBook:
         epochs, which it trains again; a kill costs nothing.
         """
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch), sync=False)
-        self._know(self._running[trial_id], epoch, where)
+        running = self._running[trial_id]
+        running.node = running.node if where is None else where.rpartition("/")[0]
+        self._know(running, epoch, where)
 
     def score(self, epoch: EpochRecord) -> float:
         """The score of an epoch, by which trials are compared: higher is better."""

@@ -19,9 +19,9 @@ from trainables import EpochRecord
 from trainables.runtime import recorded_runtime
 
 __all__ = [
-    "CountMissed",
     "RecordMaker",
     "RunningTrial",
+    "Score",
     "best_epoch",
     "figures_of",
     "first_line",
@@ -29,8 +29,8 @@ __all__ = [
     "parts_of",
 ]
 
-CountMissed = Callable[[NDArray[np.float32]], int]
-"""Counts missed positives in validation probabilities (images, classes)."""
+Score = Callable[[NDArray[np.float32]], Mapping[str, Any]]
+"""Turns validation probabilities (images, classes) into fields of a record."""
 
 
 def _now() -> str:
@@ -48,6 +48,7 @@ class RunningTrial:
         best: Its best score so far; higher is better.
         stop_detail: Why the scheduler stops it, once it does.
         memory_detail: Why it goes through its batches in parts, if it does.
+        node: The host that its last epoch ran on.
     """
 
     assignment: Assignment
@@ -56,6 +57,7 @@ class RunningTrial:
     best: float = -math.inf
     stop_detail: str | None = None
     memory_detail: str | None = None
+    node: str | None = None
 
     def split_batches(self, parts: int, why: str) -> None:
         """Has its recipe say that it goes through each batch in so many parts."""
@@ -132,19 +134,17 @@ def _joined(*details: str | None) -> str | None:
 class RecordMaker:
     """Turns what a trial came to into its record."""
 
-    def __init__(
-        self, facts: Mapping[str, Any], aim: Aim, count_missed: CountMissed | None = None
-    ) -> None:
+    def __init__(self, facts: Mapping[str, Any], aim: Aim, score: Score | None = None) -> None:
         """Keeps what all records have in common.
 
         Args:
-            facts: data_fingerprint, synthetic, runtime.
+            facts: data_fingerprint, synthetic, runtime, split.
             aim: Objectives and constraints.
-            count_missed: None where there is no negative class.
+            score: Scores validation probabilities; None where their labels are not known.
         """
         self._facts = facts
         self._aim = aim
-        self._count_missed = count_missed
+        self._score = score
 
     def completed(self, trial: RunningTrial, result: Mapping[str, Any]) -> TrialRecord:
         """A trial that ran to its own end, or was stopped in order when the time was over."""
@@ -160,7 +160,7 @@ class RecordMaker:
                 stop_reason="budget" if stopped else result["stop_reason"],
                 parameters=int(result["parameters"]),
                 latency_ms=result.get("latency_ms"),
-                val_missed_positives=self._missed(result["validation_probabilities"]),
+                **({} if self._score is None else self._score(result["validation_probabilities"])),
                 **figures,
             ),
             self._aim,
@@ -220,9 +220,6 @@ class RecordMaker:
             error=first_line(f"{kind}: {message}"),
         )
 
-    def _missed(self, probabilities: NDArray[np.float32]) -> int | None:
-        return None if self._count_missed is None else self._count_missed(probabilities)
-
     def _record(
         self, trial: RunningTrial, *, stop_detail: str | None = None, **figures: Any
     ) -> TrialRecord:
@@ -249,6 +246,7 @@ class RecordMaker:
             setup_seconds=trial.total("setup_seconds"),
             tracing_seconds=trial.total("tracing_seconds"),
             accumulation=parts_of(recipe.accumulation),
+            node=trial.node,
             stop_detail=_joined(stop_detail, trial.memory_detail),
             **{**self._facts, "runtime": runtime, **figures},
         )

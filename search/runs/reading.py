@@ -18,6 +18,7 @@ from neurosweep.errors import RunDirectoryError, UserError
 from reports import Run, TrialRecord, read_run
 from reports.files import read_lines
 from reports.run_statistics import is_current
+from reports.weights_kept import ABOUT, weights_name
 from scans import default_cache, write_whole
 from scans.caches.decoded import lock_of
 from scans.caches.stored import READ_RUNS
@@ -56,7 +57,6 @@ WINNER = ("run.yaml", "trials.jsonl", "winner/*")
 REPORT = (*RERUN, "audit.json", "audit/*", "trials/*/epochs.jsonl", "trials/*.npy")
 
 _GO_ON = "give the same command again"
-_ABOUT = "about.json"
 _RECORD = "trials/{}/record.json"
 
 
@@ -148,9 +148,13 @@ def _copy(store: Store, path: Path, files: Mapping[str, Entry], need: Sequence[s
     late = _not_in_lines(path, files)
     pull(store, path, late, what="a run's files")
     count_records(path)
-    about = {"from": store.uri, "read": datetime.now(UTC).isoformat(timespec="seconds")}
+    about = {
+        "from": store.uri,
+        "read": datetime.now(UTC).isoformat(timespec="seconds"),
+        "weights": sorted(name for name in files if fnmatch(name, weights_name("*"))),
+    }
     with writing(path, what="copies of runs", error=UserError):
-        write_whole(path / _ABOUT, (json.dumps(about) + "\n").encode())
+        write_whole(path / ABOUT, (json.dumps(about) + "\n").encode())
 
 
 def _is_needed(name: str, need: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import spaces
 from reports import Origin, Stage, Status, TrialRecord
-from search.books.trial_records import first_line
+from search.books.trial_records import Score, first_line
 from search.screening.candidate import Candidate
 from search.screening.halving import Round
 from trainables import Probed
@@ -48,13 +48,14 @@ class Standing:
         return -self.probed.accuracy, self.probed.loss
 
 
-def row_of(standing: Standing, *, seed: int, facts: Mapping[str, Any]) -> TrialRecord:
+def row_of(standing: Standing, *, seed: int, facts: Mapping[str, Any], score: Score) -> TrialRecord:
     """The record of a candidate that is out, or through.
 
     Args:
         standing: How it ended.
         seed: Of the search.
         facts: What all records of the run have in common.
+        score: Scores validation probabilities.
     """
     frozen, probed = standing.candidate.frozen, standing.probed
     record = spaces.BACKBONES[frozen.backbone]
@@ -85,6 +86,7 @@ def row_of(standing: Standing, *, seed: int, facts: Mapping[str, Any]) -> TrialR
         started_at=standing.started,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         probe=_probe(standing),
+        **({} if probed is None else score(probed.probabilities)),
         **facts,
     )
 

@@ -25,8 +25,9 @@ from neurosweep.errors import (
 )
 from reports import TrialRecord
 from reports.ranking import Ranking
+from reports.scores.validation import ValidationScores
 from search.books.assignment import Plan
-from search.books.trial_records import CountMissed, first_line
+from search.books.trial_records import first_line
 from search.budgets.budget import Budget
 from search.budgets.held_time import Size
 from search.display import Display
@@ -38,7 +39,7 @@ from search.workers.places import node_of
 from search.workers.roll_call import RollCall
 from search.workers.warm_child import TASKS
 from search.workers.worker import StageWorker, WorkerSettings
-from trainables import Runtime, metrics
+from trainables import Runtime
 
 __all__ = [
     "FINAL_STAGES",
@@ -90,6 +91,14 @@ def true_labels(source: scans.Source, part: str) -> NDArray[np.int64]:
     rows = source.split.to_pylist()
     position = {name: index for index, name in enumerate(source.classes)}
     return np.array([position[row["label"]] for row in rows if row["part"] == part], np.int64)
+
+
+def _groups(source: scans.Source, part: str) -> NDArray[np.int64] | None:
+    """The groups of a part's images, (images,); None where the split does not say."""
+    if "group" not in source.split.column_names:
+        return None
+    columns = (source.split.column(name).to_pylist() for name in ("part", "group"))
+    return np.array([group for one, group in zip(*columns, strict=True) if one == part], np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,28 +167,25 @@ class Run:
         ):
             yield worker
 
-    def count_missed(self) -> CountMissed | None:
-        """Counts missed positives in validation probabilities; None without a negative class.
+    def validation_scores(self) -> ValidationScores:
+        """Scores validation probabilities for the trials' records.
 
         Raises:
             ExperimentError: if the search aims at them and there is no such class.
         """
         negative = self.directory.info["data"]["negative_class"]
-        if negative is None:
-            if "missed_positives" in self.plan.experiment.search.aim.needs:
-                raise ExperimentError(
-                    'missed positives need a class that means "nothing found"; '
-                    f"data.negative_class names none of {', '.join(self.source.classes)}. Name it, "
-                    "or leave missed_positives out of search.objective and search.constraints."
-                )
-            return None
-        labels = true_labels(self.source, "validation")
-
-        def count(probabilities: NDArray[np.float32]) -> int:
-            matrix = metrics.confusion(probabilities, labels)
-            return metrics.missed_positives(matrix, self.source.classes, negative)
-
-        return count
+        if negative is None and "missed_positives" in self.plan.experiment.search.aim.needs:
+            raise ExperimentError(
+                'missed positives need a class that means "nothing found"; '
+                f"data.negative_class names none of {', '.join(self.source.classes)}. Name it, "
+                "or leave missed_positives out of search.objective and search.constraints."
+            )
+        return ValidationScores(
+            labels=true_labels(self.source, "validation"),
+            classes=tuple(self.source.classes),
+            negative_class=negative,
+            groups=_groups(self.source, "validation"),
+        )
 
     def facts(self) -> dict[str, Any]:
         """What all records of this run have in common."""
@@ -187,6 +193,7 @@ class Run:
             "data_fingerprint": self.source.fingerprint,
             "synthetic": self.source.synthetic,
             "runtime": self.runtime.record(),
+            "split": scans.parts_hash(self.source.split),
         }
 
 

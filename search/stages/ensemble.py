@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +25,16 @@ from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers, true_labels
 from search.stages.fine_tune import read_recipe
 from trainables import Ensemble, Member, metrics
+from trainables.results import Latency, Times
 
-__all__ = ["ensemble", "ensemble_of", "fitted_accuracy", "read_ensemble", "with_their_weights"]
+__all__ = [
+    "ensemble",
+    "ensemble_of",
+    "fitted_accuracy",
+    "read_ensemble",
+    "recorded_latency",
+    "with_their_weights",
+]
 
 FAMILY = "ensemble"
 _FEWEST_MEMBERS = 2
@@ -81,6 +89,13 @@ def read_ensemble(run: RunDirectory, trial_id: str) -> Ensemble:
 def fitted_accuracy(run: RunDirectory, trial_id: str) -> float:
     """What an ensemble's final weights reach on the validation images that chose them."""
     return float(_read(run, trial_id)["fitted_val_accuracy"])
+
+
+def recorded_latency(run: RunDirectory, trial_id: str) -> Latency:
+    """How long images took through an ensemble when it was made."""
+    told = _read(run, trial_id)["latency"]
+    one, batch = (Times(**told[name]) for name in ("one", "batch"))
+    return Latency(one=one, batch=batch, device=str(told["device"]))
 
 
 def _read(run: RunDirectory, trial_id: str) -> dict[str, Any]:
@@ -144,15 +159,17 @@ def _build(
     started = _now()
     payload = {**with_their_weights(run.directory, members), "source": run.source}
     try:
-        latency = worker.run("ensemble_latency", payload)
+        latency: Latency = worker.run("ensemble_latency", payload)
     except TrialError as error:
         return _NoneMade(f"it could not be built: {first_line(str(error))}", is_fault=True)
     record = _record(run, [one for one, _ in taken], members, chosen, latency, started)
-    _keep(run, record, members, chosen)
+    _keep(run, record, members, chosen, latency)
     return record
 
 
-def _keep(run: Run, record: TrialRecord, members: Ensemble, chosen: Chosen) -> None:
+def _keep(
+    run: Run, record: TrialRecord, members: Ensemble, chosen: Chosen, latency: Latency
+) -> None:
     """Writes what belongs to the ensemble; its predictions are those that no image had a say in."""
     labels = true_labels(run.source, "validation")
     run.directory.trial(record.trial_id)
@@ -162,6 +179,7 @@ def _keep(run: Run, record: TrialRecord, members: Ensemble, chosen: Chosen) -> N
         ensemble=members.to_list(),
         # What a rerun compares with: it has the final weights, and not those of each fold.
         fitted_val_accuracy=metrics.accuracy(chosen.fitted, labels),
+        latency=asdict(latency),
     )
 
 
@@ -170,10 +188,10 @@ def _record(
     taken: Sequence[TrialRecord],
     members: Ensemble,
     chosen: Chosen,
-    latency: float,
+    latency: Latency,
     started: str,
 ) -> TrialRecord:
-    labels, count = true_labels(run.source, "validation"), run.count_missed()
+    labels = true_labels(run.source, "validation")
     parts = [f"{member.weight:.2g} {member.trial_id}" for member in members.members]
     record = TrialRecord(
         trial_id=_next_name(run.directory),
@@ -189,16 +207,16 @@ def _record(
         seed=run.plan.experiment.search.seed,
         val_accuracy=metrics.accuracy(chosen.out_of_fold, labels),
         val_loss=metrics.cross_entropy(chosen.out_of_fold, labels),
-        val_missed_positives=None if count is None else count(chosen.out_of_fold),
         epochs=0,
         epochs_allowed=0,
         seconds=0.0,
         image_size=max(one.image_size for one in taken),
         parameters=_sum([one.parameters for one in taken]),
         multiply_adds=_sum([one.multiply_adds for one in taken]),
-        latency_ms=latency,
+        latency_ms=latency.one.median,
         started_at=started,
         finished_at=_now(),
+        **run.validation_scores().of(chosen.out_of_fold),
         **run.facts(),
     )
     return judged(record, run.plan.experiment.search.aim)

@@ -16,15 +16,28 @@ from numpy.typing import NDArray
 
 import scans
 from reports import Stage, TrialRecord
+from reports.scores.answers import Answers
+from reports.scores.calibration import calibration_error
+from reports.scores.roc import macro_roc_auc
+from reports.scores.temperature import at_temperature
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
 from search.stages.context import Run, StageWorkers, true_labels
-from search.stages.ensemble import ensemble_of, read_ensemble
+from search.stages.ensemble import ensemble_of, read_ensemble, recorded_latency
 from search.stages.fine_tune import read_recipe, winner_of
 from trainables import Evaluation, metrics, weighted_mean
+from trainables.results import Latency
 
 __all__ = ["evaluate", "figures_of", "finalists"]
 
-_FIGURES = ("accuracy", "missed_positives", "confusion", "classification_report")
+_FIGURES = (
+    "accuracy",
+    "missed_positives",
+    "confusion",
+    "classification_report",
+    "roc_auc",
+    "calibration_error",
+    "calibration_error_scaled",
+)
 
 
 def finalists(run: Run) -> list[TrialRecord]:
@@ -58,10 +71,11 @@ def evaluate(run: Run, worker: StageWorkers) -> None:
     run.directory.update(test_openings=openings)
     found = {record.trial_id: _look(run, worker, record.trial_id) for record in chosen}
     if ensemble is not None:
-        found[ensemble.trial_id] = _together(run, ensemble, found)
+        found[ensemble.trial_id] = _together(run, ensemble.trial_id, found)
+        chosen = [*chosen, ensemble]
     labels = true_labels(run.source, "test")
     clean = scans.clean_test_rows(run.source.split)
-    figures = [_figures(run, trial_id, one, labels, clean) for trial_id, one in found.items()]
+    figures = [_figures(run, one, found[one.trial_id], labels, clean) for one in chosen]
     run.directory.write_json(
         "evaluation.json",
         {
@@ -83,6 +97,7 @@ def figures_of(
     *,
     classes: Sequence[str],
     negative_class: str | None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """What one model's answers on some of the test images come to.
 
@@ -92,10 +107,13 @@ def figures_of(
         chosen: (images,) flags of the images to look at; None where it is not known which.
         classes: Names, in the order of the columns.
         negative_class: The class that means "nothing found", or None where there is none.
+        temperature: What was fitted on validation; None where nothing was.
 
     Returns:
-        `accuracy`, `missed_positives`, `confusion` and `classification_report`; each None where
-        no image was chosen, and `missed_positives` without a negative class too.
+        `accuracy`, `missed_positives`, `confusion`, `classification_report`, `roc_auc`,
+        `calibration_error` and `calibration_error_scaled`, at the temperature; each None where no
+        image was chosen. None as well are `missed_positives` without a negative class, `roc_auc`
+        where a class has no image, and what lacks its temperature.
     """
     if chosen is None or not chosen.any():
         return dict.fromkeys(_FIGURES)
@@ -105,19 +123,28 @@ def figures_of(
     if negative_class is not None:
         missed = metrics.missed_positives(matrix, classes, negative_class)
     report = metrics.classification_report(probabilities, labels, classes)
-    figures = (metrics.accuracy(probabilities, labels), missed, matrix, report)
+    answers = Answers(probabilities, labels)
+    figures = (
+        metrics.accuracy(probabilities, labels),
+        missed,
+        matrix,
+        report,
+        macro_roc_auc(answers),
+        calibration_error(answers),
+        None if temperature is None else calibration_error(at_temperature(answers, temperature)),
+    )
     return dict(zip(_FIGURES, figures, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answers:
-    """What a model said of the test images, (images, classes), and how long one took."""
+class _Look:
+    """What a model said of the test images, (images, classes), and how long it takes."""
 
     probabilities: NDArray[np.float32]
-    latency_ms: float | None
+    latency: Latency
 
 
-def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Answers:
+def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Look:
     payload = {
         "recipe": read_recipe(run.directory, trial_id),
         "weights": load_weights(run.directory, trial_id),
@@ -125,33 +152,36 @@ def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Answers:
         "part": "test",
     }
     result: Evaluation = worker.run("evaluate", payload)
-    return _Answers(probabilities=result.probabilities, latency_ms=result.latency_ms)
+    return _Look(probabilities=result.probabilities, latency=result.latency)
 
 
-def _together(run: Run, ensemble: TrialRecord, found: Mapping[str, _Answers]) -> _Answers:
+def _together(run: Run, trial_id: str, found: Mapping[str, _Look]) -> _Look:
     """What the ensemble says, from its members' answers: nobody looks at the images again."""
-    members = read_ensemble(run.directory, ensemble.trial_id)
+    members = read_ensemble(run.directory, trial_id)
     said = [found[member.trial_id].probabilities for member in members.members]
-    return _Answers(
-        probabilities=weighted_mean(said, members.weights), latency_ms=ensemble.latency_ms
+    return _Look(
+        probabilities=weighted_mean(said, members.weights),
+        latency=recorded_latency(run.directory, trial_id),
     )
 
 
 def _figures(
     run: Run,
-    trial_id: str,
-    answers: _Answers,
+    record: TrialRecord,
+    look: _Look,
     labels: NDArray[np.int64],
     clean: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
-    save_array(run.directory, f"trials/{trial_id}/test.npy", answers.probabilities)
+    trial_id = record.trial_id
+    save_array(run.directory, f"trials/{trial_id}/test.npy", look.probabilities)
     everywhere, without_leaks = (
         figures_of(
-            answers.probabilities,
+            look.probabilities,
             labels,
             chosen,
             classes=run.source.classes,
             negative_class=run.directory.info["data"]["negative_class"],
+            temperature=record.temperature,
         )
         for chosen in (np.ones(len(labels), np.bool_), clean)
     )
@@ -159,7 +189,11 @@ def _figures(
         "trial_id": trial_id,
         "test_accuracy": everywhere.pop("accuracy"),
         "test_accuracy_clean": without_leaks.pop("accuracy"),
-        "latency_ms": answers.latency_ms,
+        "latency_ms": look.latency.one.median,
+        "latency_p95_ms": look.latency.one.p95,
+        "latency_32_ms": look.latency.batch.median,
+        "latency_32_p95_ms": look.latency.batch.p95,
+        "latency_device": look.latency.device,
         **everywhere,
         **{f"{name}_clean": figure for name, figure in without_leaks.items()},
     }

@@ -27,6 +27,13 @@ _NOT_OF_THE_PARENT: dict[str, Any] = dict.fromkeys(
     (
         "stop_detail",
         "val_missed_positives",
+        "val_macro_f1",
+        "val_roc_auc",
+        "val_classes",
+        "val_calibration_error",
+        "val_calibration_error_scaled",
+        "temperature",
+        "node",
         "latency_ms",
         "feasible",
         "held_seconds",
@@ -274,10 +281,10 @@ def _record(
     run: Run, parent: TrialRecord, name: str, recipe: Recipe, result: FitResult, started: str
 ) -> TrialRecord:
     reason = {"stopped": "budget"}.get(result.stop_reason, result.stop_reason)
-    count, answers = run.count_missed(), result.validation_probabilities
     measured = {
         "latency_ms": parent.latency_ms,  # the network is the same
-        "val_missed_positives": None if count is None else count(answers),
+        **run.validation_scores().of(result.validation_probabilities),
+        "node": result.node,
         "setup_seconds": result.setup_seconds,
         "tracing_seconds": result.tracing_seconds,
     }

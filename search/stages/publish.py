@@ -64,7 +64,8 @@ def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:
     finished = reports.read_run(directory.path)
     reports.write_statistics(finished)
     rows = reports.build_leaderboard(finished)
-    reports.write_leaderboard(rows, directory.path / "leaderboard.parquet")
+    notes = reports.run_notes(finished, rows)
+    reports.write_leaderboard(rows, directory.path / "leaderboard.parquet", notes)
     reports.write_report(finished, rows, directory.path / "report.html")
     return rows
 

@@ -233,8 +233,9 @@ class _Screening:
         """
         known = {record.trial_id for record in self._run.records}
         facts = {**self._run.facts(), "runtime": self._run.runtime.of("transfer").record()}
+        score = self._run.validation_scores().of
         added = [
-            row_of(one, seed=self._seed, facts=facts)
+            row_of(one, seed=self._seed, facts=facts, score=score)
             for one in _ranked(standings)
             if one.candidate.trial_id not in known
         ]

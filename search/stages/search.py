@@ -52,7 +52,7 @@ def search(run: Run) -> list[TrialRecord]:
         budget=run.budget,
         display=run.display,
         facts=run.facts(),
-        count_missed=run.count_missed(),
+        score=run.validation_scores().of,
     )
     book.resume(run.records)
     _enqueue(run, study, space)

@@ -6,6 +6,7 @@ same functions of theirs without Ray or a child process.
 
 from __future__ import annotations
 
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from trainables import Ensemble, EpochRecord, Evaluation, FitResult, Recipe, Run
 from trainables.alive import BreakOff
 from trainables.features.frozen import Frozen
 from trainables.features.store import Packed, unpack
+from trainables.results import Latency
 
 __all__ = [
     "cross_validate",
@@ -186,9 +188,10 @@ def fine_tune(
         What it came to; None if its time was over before its first epoch, which is no failure.
     """
     try:
-        return trainables.fine_tune(_local(recipe), weights, _dataset(source, recipe), report)
+        result = trainables.fine_tune(_local(recipe), weights, _dataset(source, recipe), report)
     except BreakOff:
         return None
+    return replace(result, node=platform.node())
 
 
 @_delivered
@@ -256,8 +259,8 @@ def export(
 @_delivered
 def ensemble_latency(
     *, ensemble: Ensemble, weights: Sequence[Weights], source: scans.Source, report: Report
-) -> float:
-    """Milliseconds that one image takes through all members of an ensemble, as one network."""
+) -> Latency:
+    """How long images take through all members of an ensemble, as one network."""
     del report
     datasets = [_dataset(source, member.recipe) for member in ensemble.members]
     return trainables.ensemble_latency(_local_members(ensemble), weights, datasets)

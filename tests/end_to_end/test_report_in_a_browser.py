@@ -48,7 +48,9 @@ def test_every_section_is_there(finished, tmp_path):
     page = chromium(
         "--dump-dom", f"file://{finished.path / 'report.html'}", profile=tmp_path / "profile"
     ).stdout
-    for section in ("summary", "leaderboard", "learning", "test", "provenance"):
+    sections = ("summary", "leaderboard", "learning", "test", "hyperparameters", "provenance")
+    for section in sections:
         assert f'id="{section}"' in page, section
     assert "http-equiv" in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # ours, which the page's policy names
+    assert 'class="tools"' in page  # and which ran

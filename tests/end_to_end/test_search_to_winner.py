@@ -80,6 +80,10 @@ def test_recorded_accuracies_are_those_of_the_saved_predictions(finished):
         if record["status"] == "completed" and record["stage"] != "screen":
             right = np.load(saved).argmax(axis=1) == truth
             assert record["val_accuracy"] == right.mean()
+            assert sum(one["support"] for one in record["val_classes"].values()) == len(truth)
+            assert 0 <= record["val_calibration_error"] <= 1
+            assert record["temperature"] > 0
+            assert record["node"]
             checked += 1
     assert checked
 
@@ -93,6 +97,31 @@ def test_the_predictions_say_which_rows_tie_and_what_choosing_did(finished):
     assert kept["choice"]["trials"] == len(ranked)
     assert ranked[0]["val_accuracy_corrected"] == kept["choice"]["estimate"]
     assert kept["why"] == []
+
+
+def test_the_leaderboard_says_more_than_accuracy(finished):
+    rows = pq.read_table(finished.path / "leaderboard.parquet").to_pylist()
+    tested = [row for row in rows if row["test_accuracy"] is not None]
+    assert tested
+    for row in tested:
+        assert row["test_accuracy_low"] < row["test_accuracy"] < row["test_accuracy_high"] or (
+            row["test_accuracy"] in (0, 1)
+        )
+        assert 0 <= row["test_macro_f1"] <= 1
+        assert 0 <= row["test_roc_auc"] <= 1
+        assert row["test_calibration_error_scaled"] is not None
+        assert 0 < row["latency_ms"] <= row["latency_p95_ms"]
+        assert 0 < row["latency_32_ms"] <= row["latency_32_p95_ms"]
+        assert row["latency_device"].endswith("1 thread")
+    for row in rows:
+        kept = (finished.path / "trials" / row["trial_id"] / "weights.npz").exists()
+        assert (row["weights_place"] is not None) == kept
+        assert "+" in row["code_version"]
+        assert json.loads(row["library_versions"])["tensorflow"]
+    # Written last of all that it is made of, so that the command need read nothing else.
+    sources = ("run.yaml", "split.parquet", "trials.jsonl", "evaluation.json")
+    newest = max((finished.path / name).stat().st_mtime_ns for name in sources)
+    assert (finished.path / "leaderboard.parquet").stat().st_mtime_ns >= newest
 
 
 def test_the_test_set_was_opened_once_for_the_finalists_only(finished):

@@ -39,7 +39,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if not {"style", "svg", "title"}.intersection(self.open):
+        if not {"style", "svg", "title", "script"}.intersection(self.open):
             self._text.append(data if "pre" in self.open else data.replace("\n", " "))
 
     @property

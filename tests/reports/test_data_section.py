@@ -166,7 +166,7 @@ def test_pairs_are_grouped_by_kind_with_their_pictures(path: Path):
 def test_pictures_are_left_out_where_they_are_not_wanted(path: Path):
     page = _page(path, images=False)
     assert "<img " not in page
-    assert "base64" not in page
+    assert "image/png" not in page
     assert "picture missing" not in page
     assert "test/<wbr>glioma/<wbr>6.png" in page
     assert "Pictures were left out of this page by" in page

@@ -16,6 +16,8 @@ from pathlib import Path
 import reports
 rows = reports.select_rows(reports.load_leaderboard(Path(sys.argv[1])), where="epochs > 1")
 assert rows
+shown = reports.show_leaderboard(Path(sys.argv[1]), where="epochs > 1", sort="seconds", top=2)
+assert len(shown.rows) == 2
 for format in ("table", "csv", "json", "markdown"):
     reports.render_rows(rows, format)
 print("\\n".join(sorted({name.partition(".")[0] for name in sys.modules})))
@@ -24,7 +26,10 @@ print("\\n".join(sorted({name.partition(".")[0] for name in sys.modules})))
 
 @pytest.fixture
 def path(fake: FakeRun, tmp_path: Path) -> Path:
-    return fake.write(tmp_path / "run")
+    made = fake.write(tmp_path / "run")
+    rows = reports.build_leaderboard(reports.read_run(made))
+    reports.write_leaderboard(rows, made / "leaderboard.parquet")
+    return made
 
 
 def _loaded(program: str, *arguments: str) -> set[str]:

@@ -48,7 +48,7 @@ RECORDS = st.builds(
     data_fingerprint=_TEXT,
     synthetic=st.booleans(),
     image_size=_COUNT,
-    parameters=st.none() | _COUNT,
+    parameters=st.none() | st.integers(min_value=0, max_value=2**60),
     started_at=_TIME,
     finished_at=_TIME,
     error=st.none() | _TEXT,

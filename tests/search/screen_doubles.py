@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from depot_samples import source
-from doubles import Clock, SpyDisplay, plan
+from doubles import CLASSES, Clock, SpyDisplay, plan
 
 from neurosweep.errors import TrialError
 from search.budgets.budget import Budget
@@ -45,7 +45,8 @@ def open_run(
     """A run, or the next sitting of one."""
     chosen = plan(EXPERIMENT.format(settings=settings, families=families, search=search))
     begun = (path / "run.yaml").exists()
-    directory = RunDirectory.reopen(path) if begun else RunDirectory.create(path, {})
+    info = {"data": {"negative_class": "notumor"}}
+    directory = RunDirectory.reopen(path) if begun else RunDirectory.create(path, info)
     return Run(
         directory=directory,
         plan=chosen,
@@ -125,6 +126,7 @@ class Workers:
             loss=1 - accuracy,
             train_images=len(train[1]),
             seconds=0.5,
+            probabilities=np.full((len(validation[1]), len(CLASSES)), 1 / len(CLASSES), np.float32),
         )
 
     def passes(self):

@@ -16,11 +16,15 @@ from search.stages.ensemble import ensemble, ensemble_of, read_ensemble
 from search.stages.evaluate import evaluate, finalists
 from search.stages.publish import publish_winner
 from trainables import Ensemble, Evaluation
+from trainables.results import Latency, Times
 
 IMAGES = 40
 LABELS = np.arange(IMAGES) % 4
 TESTED = {"t0000": 0.9, "t0001": 0.6, "t0002": 0.5}
 """What each network says of the true class of a test image."""
+LATENCY = Latency(
+    one=Times(median=7.5, p95=8.0), batch=Times(median=90.0, p95=99.0), device="made up"
+)
 
 
 def sure(wrong):
@@ -56,12 +60,12 @@ class Worker:
         if task == "ensemble_latency":
             if self.failures:
                 raise self.failures.pop()
-            return 7.5
+            return LATENCY
         if task == "evaluate":
             share = TESTED[payload["recipe"].configuration["name"]]
             said = np.where(np.eye(4) == 1, share, (1 - share) / 3).astype(np.float32)
             return Evaluation(
-                probabilities=said, accuracy=1.0, loss=1.0, latency_ms=2.0, parameters=9
+                probabilities=said, accuracy=1.0, loss=1.0, latency=LATENCY, parameters=9
             )
         return {"model.keras": task.encode()}
 
@@ -255,7 +259,8 @@ def test_the_test_set_is_looked_at_once_by_each_network_and_not_by_the_ensemble(
     assert np.diag(said) == pytest.approx(np.full(4, share), abs=1e-6)
     told = json.loads((run.directory.path / "evaluation.json").read_text())["finalists"]
     assert [one["trial_id"] for one in told] == ["t0000", "t0001", "t0002", "e0001"]
-    assert told[-1]["latency_ms"] == 7.5
+    assert (told[-1]["latency_ms"], told[-1]["latency_32_p95_ms"]) == (7.5, 99.0)
+    assert told[-1]["latency_device"] == "made up"
     assert told[-1]["test_accuracy"] == 1.0
     assert len(run.directory.info["test_openings"]) == 1
 

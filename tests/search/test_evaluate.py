@@ -10,6 +10,7 @@ from stage_doubles import record_of, stage_run
 
 from search.stages.evaluate import evaluate, figures_of
 from trainables import Evaluation
+from trainables.results import Latency, Times
 
 LABELS = np.array([0, 1, 2, 3, 0, 2])
 """True classes; the model below takes the first glioma for no tumour and the last for glioma."""
@@ -49,6 +50,21 @@ def test_figures_of_a_part_without_a_class_are_given_without_a_warning():
     }
 
 
+def test_the_temperature_comes_from_validation():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(4), 6).astype(np.float32)
+    of = {"classes": CLASSES, "negative_class": "notumor"}
+    everywhere = np.ones(6, np.bool_)
+    plain = figures_of(probabilities, LABELS, everywhere, **of)
+    scaled = figures_of(probabilities, LABELS, everywhere, temperature=2.0, **of)
+    assert plain["calibration_error_scaled"] is None
+    flatter = probabilities**0.5 / (probabilities**0.5).sum(axis=1, keepdims=True)
+    again = figures_of(flatter, LABELS, everywhere, **of)
+    assert scaled["calibration_error_scaled"] == pytest.approx(again["calibration_error"])
+    assert scaled["calibration_error"] == plain["calibration_error"]
+    assert scaled["roc_auc"] == plain["roc_auc"]
+
+
 def test_no_image_has_no_figures():
     assert set(figures(*[False] * 6).values()) == {None}
 
@@ -66,7 +82,15 @@ class Oracle:
     def run(self, task, payload, *, seconds=None):
         self.asked.append((task, payload["part"]))
         return Evaluation(
-            probabilities=PROBABILITIES, accuracy=4 / 6, loss=1.0, latency_ms=2.0, parameters=9
+            probabilities=PROBABILITIES,
+            accuracy=4 / 6,
+            loss=1.0,
+            latency=Latency(
+                one=Times(median=2.0, p95=3.0),
+                batch=Times(median=20.0, p95=30.0),
+                device="made-up processor, 1 thread",
+            ),
+            parameters=9,
         )
 
 
@@ -107,10 +131,14 @@ def test_the_test_set_is_opened_once_for_both_kinds_of_figures(evaluated):
     assert finalist["test_accuracy_clean"] == pytest.approx(3 / 4)
     assert finalist["missed_positives"] == 1
     assert finalist["missed_positives_clean"] == 0
+    assert finalist["roc_auc"] == pytest.approx(np.mean([5 / 8, 1, 5 / 8, 1]))
+    assert finalist["calibration_error"] == pytest.approx(2 / 6)
     assert np.sum(finalist["confusion"]) == 6
     assert np.sum(finalist["confusion_clean"]) == 4
     assert finalist["classification_report_clean"]["accuracy"] == pytest.approx(3 / 4)
-    assert finalist["latency_ms"] == 2.0
+    assert (finalist["latency_ms"], finalist["latency_p95_ms"]) == (2.0, 3.0)
+    assert (finalist["latency_32_ms"], finalist["latency_32_p95_ms"]) == (20.0, 30.0)
+    assert finalist["latency_device"] == "made-up processor, 1 thread"
 
 
 def test_a_run_of_an_older_layout_claims_nothing_about_clean_images(evaluated):
@@ -118,4 +146,4 @@ def test_a_run_of_an_older_layout_claims_nothing_about_clean_images(evaluated):
     (finalist,) = written["finalists"]
     assert written["test_images_clean"] is None
     assert finalist["test_accuracy"] == pytest.approx(4 / 6)
-    assert [finalist[name] for name in finalist if name.endswith("_clean")] == [None] * 4
+    assert [finalist[name] for name in finalist if name.endswith("_clean")] == [None] * 7

@@ -235,7 +235,8 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path):
-    split = pa.Table.from_pylist([{"part": "validation", "label": "glioma"}] * 4)
+    row = {"part": "validation", "label": "glioma"}
+    split = pa.Table.from_pylist([{"file": f"{n}.png", **row} for n in range(4)])
     made = stage_run(tmp_path / "run", split=split)
     record_of(made, "t0000", accuracy=0.9)
     return made

@@ -26,6 +26,14 @@ def settings(monkeypatch):
     return done
 
 
+def test_the_device_is_called_by_its_own_name(monkeypatch):
+    seen = {"gpu:0": {"device_name": "Some Card 80GB"}, "gpu:1": {}}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", seen.__getitem__)
+    for visible, name in ((["gpu:0"], "Some Card 80GB"), (["gpu:1"], "GPU"), ([], None)):
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda _, shown=visible: shown)
+        assert devices.gpu_name() == name
+
+
 def driver(*totals, status=0):
     """CUDA's driver with cards of so many bytes."""
 

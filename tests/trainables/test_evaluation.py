@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,8 @@ from trainables_samples import go_on, make_recipe
 
 import trainables
 from neurosweep.errors import DataError
-from trainables import metrics
+from trainables import inference_time, metrics
+from trainables.machine import processor
 from trainables.measure import measuring_batch
 
 
@@ -33,8 +35,45 @@ def test_scores_latency_and_size_are_measured(recipe, weights, dataset):
     labels = dataset.labels[dataset.test]
     assert evaluation.accuracy == metrics.accuracy(evaluation.probabilities, labels)
     assert evaluation.loss == metrics.cross_entropy(evaluation.probabilities, labels)
-    assert 0 < evaluation.latency_ms < 1000
+    latency = evaluation.latency
+    assert 0 < latency.one.median <= latency.one.p95 < 1000
+    assert latency.one.median < latency.batch.median <= latency.batch.p95
+    assert latency.device.startswith(processor())
+    assert latency.device.endswith((" thread", " threads"))
     assert evaluation.parameters == sum(weight.size for weight in weights)
+    # The leaderboard's model_bytes rests on it.
+    assert 4 * evaluation.parameters == sum(weight.nbytes for weight in weights)
+
+
+class Counting:
+    """A network that answers at once, or after so many seconds, and keeps what it was given."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+        self.calls = []
+
+    def __call__(self, images):
+        self.calls.append(len(images))
+        time.sleep(self.seconds)
+        return images
+
+
+def test_calls_are_many_where_they_are_short_and_enough_where_they_are_long(monkeypatch):
+    monkeypatch.setattr(inference_time, "_SECONDS", 0.05)
+    quick, slow = Counting(), Counting(seconds=0.004)
+    few = np.zeros((3, 8, 8, 1), np.uint8)
+    latency = inference_time.measured_latency(quick, few)
+    assert set(quick.calls) == {1, 32}
+    assert quick.calls.count(32) == 203
+    assert inference_time.measured_latency(slow, few).one.median >= 4
+    assert slow.calls.count(1) < 20
+    monkeypatch.setattr(inference_time, "_SECONDS", 0.0)
+    monkeypatch.setattr(inference_time, "_WARM_UP_SECONDS", 0.0)
+    slowest = Counting(seconds=0.004)
+    inference_time.measured_latency(slowest, few)
+    assert slowest.calls == [1] * 6 + [32] * 6
+    assert latency.one.median <= latency.one.p95
+    assert inference_time.median_of_one(quick, few[:1]) >= 0
 
 
 def test_the_latency_alone_is_of_the_same_network(recipe, weights, dataset):

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scans import Dataset
 from trainables.assemble import Statistics, build_core, build_measured, check_dataset
 from trainables.ensembles.members import Ensemble
-from trainables.evaluation import median_milliseconds
 from trainables.fitting import start_afresh
+from trainables.inference_time import BATCH, measured_latency
 from trainables.layers import Tensor
 from trainables.publishing import published_network, write_winner
+from trainables.results import Latency
 from trainables.runtime import current_runtime
 
 __all__ = ["ensemble_latency", "export_ensemble"]
@@ -66,16 +67,16 @@ def export_ensemble(
 
 def ensemble_latency(
     ensemble: Ensemble, weights: Sequence[Weights], datasets: Sequence[Dataset]
-) -> float:
-    """Median milliseconds of one image through all members, as one network.
+) -> Latency:
+    """How long images take through all members, as one network.
 
-    As with a single network, the image is decoded and resized before: members that look at the same
+    As with a single network, images are decoded and resized before: members that look at the same
     size and colour get the same pixels.
 
     Args:
         ensemble: What it is made of.
         weights: Of each member's core, as `fit` gives them.
-        datasets: Each at its member's size and colour; the first validation image is looked at.
+        datasets: Each at its member's size and colour; validation images are looked at.
 
     Raises:
         DataError: A data set does not fit its member's recipe.
@@ -86,21 +87,21 @@ def ensemble_latency(
     images: dict[tuple[int, ...], NDArray[np.uint8]] = {}
     for member, own, dataset in zip(ensemble.members, weights, datasets, strict=True):
         check_dataset(member.recipe, dataset)
-        image = dataset.images[dataset.validation[:1]]
-        images[image.shape] = image
         core = build_core(member.recipe, weights=own)
         network = build_measured(member.recipe, core, Statistics.of(dataset))
-        networks.append((network, image.shape, member.weight))
+        shape = tuple(dataset.images.shape[1:])
+        images[shape] = dataset.images[dataset.validation[:BATCH]]
+        networks.append((network, shape, member.weight))
 
-    @tf.function  # type: ignore[untyped-decorator]  # traced once: one network to whoever calls it
+    @tf.function  # type: ignore[untyped-decorator]  # traced: one network to whoever calls it
     def infer(pixels: dict[tuple[int, ...], Tensor]) -> Tensor:
         answers = [weight * net(pixels[shape], training=False) for net, shape, weight in networks]
         return tf.add_n(answers)
 
-    def once() -> Tensor:
-        return infer({shape: tf.constant(image) for shape, image in images.items()}).numpy()
+    def answer(rows: NDArray[np.int64]) -> Tensor:
+        return infer({shape: tf.constant(own[rows]) for shape, own in images.items()}).numpy()
 
-    return median_milliseconds(once)
+    return measured_latency(answer, np.arange(len(next(iter(images.values())))))
 
 
 def _mean(answers: Sequence[keras.KerasTensor], weights: Sequence[float]) -> keras.KerasTensor:

@@ -1,0 +1,44 @@
+"""A figure's numbers as a file that the page carries with it."""
+
+import base64
+import csv
+import io
+
+from reports.figures.figure import Figure, Numbers
+from reports.wording import printable
+
+__all__ = ["csv_address", "csv_text"]
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def csv_address(figure: Figure) -> str:
+    """Give the numbers as a `data:` address; a link to it downloads without any script."""
+    content = base64.b64encode(csv_text(figure.numbers).encode()).decode()
+    return f"data:text/csv;base64,{content}"
+
+
+def csv_text(numbers: Numbers) -> str:
+    """Write the numbers as CSV: a line of names, six digits, empty where nothing was measured.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it: names come from
+    folders and files that others wrote.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_cell(name) for name in numbers])
+    writer.writerows(
+        [_cell(value) for value in line] for line in zip(*numbers.values(), strict=True)
+    )
+    return out.getvalue()
+
+
+def _cell(value: bool | int | float | str | None) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str):
+        text = printable(value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
+    return "" if value is None else str(value)
