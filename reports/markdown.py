@@ -1,4 +1,4 @@
-"""The report as Markdown: summary, leaderboard, backbones, findings in the data, folds."""
+"""The report as Markdown: summary, leaderboard, backbones, data, folds, model card."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from reports.files import replace_text
 from reports.folds import folded_rows
 from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
+from reports.model_card import model_card
 from reports.rendering import escape_markdown, render_rows
 from reports.run import Run
 from reports.screening_table import screening_table
@@ -49,6 +50,7 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts.append(render_rows(rows, format="markdown").rstrip() if rows else "No row yet.")
     parts += [escape_markdown(note) for note in [which_images(run.evaluation)] if note]
     parts += [*_backbones(run, rows), *_data(run), *_folds(run, rows), *_hours(run, rows)]
+    parts += _card(run, rows)
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,6 +126,18 @@ def _hours(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
     lines = [[line.name, *section.cells(line)] for line in section.lines]
     told = [escape_markdown(sentence) for sentence in section.sentences]
     return ["## Hours and cost", _table(["held for", *section.columns], lines), *told]
+
+
+def _card(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:
+    parts = []
+    for part in model_card(run, rows):
+        parts.append(f"### {part.title}")
+        told = [f"- {escape_markdown(sentence)}" for sentence in part.sentences]
+        told += [f"- {escape_markdown(key)}: {escape_markdown(value)}" for key, value in part.facts]
+        parts += ["\n".join(told)] if told else []
+        # Indented code: a name with backticks in it cannot end the block.
+        parts += [f"{escape_markdown(name)}\n\n    {command}" for name, command in part.commands]
+    return ["## Model card", *parts] if parts else []
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ from reports.figures.figure import Figure
 from reports.figures.palette import Look, looks_of
 from reports.hours_section import HoursSection, hours_section
 from reports.leaderboard import LeaderboardRow
+from reports.model_section import ModelSection, model_section
 from reports.run import Run
 from reports.tested_on import two_ways
 from reports.wording import is_papers_setting
@@ -54,6 +55,15 @@ class Page:
     def hours(self) -> HoursSection | None:
         """What workers were held for; None where the run does not say."""
         return hours_section(self.run, self.rows)
+
+    @cached_property
+    def model(self) -> ModelSection:
+        """The winner's network, and its answers on the test set.
+
+        Raises:
+            RunDirectoryError: A file that it is drawn from is damaged.
+        """
+        return model_section(self.run, self.rows, self.looks)
 
     @property
     def two_ways(self) -> bool:

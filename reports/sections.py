@@ -16,7 +16,9 @@ from reports.figures.survival import survival_figures
 from reports.figures.timeline import timeline_figures
 from reports.folds import fold_scale, folded_rows
 from reports.leaderboard import LeaderboardRow
+from reports.model_card import model_card
 from reports.page import Page, Section
+from reports.paper_tables import paper_tables
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
 from reports.records import Stage, Status
@@ -29,6 +31,7 @@ from reports.wording import is_papers_setting, picture_note
 __all__ = ["SECTIONS"]
 
 _CONFIGURATIONS = 5
+_MOST_LAYERS = 600  # all are in winner/architecture.json
 
 _Context = Mapping[str, Any] | None
 
@@ -53,9 +56,14 @@ def _leaderboard(page: Page) -> _Context:
 
 
 def _papers(page: Page) -> _Context:
-    papers = compare_with_papers(page.rows)
-    told = {"papers": papers, "assumptions": ASSUMPTIONS, "two_ways": page.two_ways}
-    return told if papers else None
+    tables = paper_tables(page.run, page.rows)
+    told = {
+        "papers": compare_with_papers(page.rows),
+        "paper_tables": tables,
+        "assumptions": ASSUMPTIONS,
+        "two_ways": page.two_ways,
+    }
+    return told if tables else None
 
 
 def _backbones(page: Page) -> _Context:
@@ -78,6 +86,18 @@ def _test_set(page: Page) -> _Context:
         "which_images": which_images(page.run.evaluation),
         "all_clean": all_clean(page.run.evaluation),
     }
+
+
+def _model(page: Page) -> _Context:
+    return {"model_part": page.model, "most_layers": _MOST_LAYERS}
+
+
+def _model_figures(page: Page) -> Sequence[Figure]:
+    return page.model.figures
+
+
+def _card(page: Page) -> _Context:
+    return {"model_card": model_card(page.run, page.rows)}
 
 
 def _folds(page: Page) -> _Context:
@@ -143,6 +163,7 @@ SECTIONS = (
     Section("backbones", "Backbones", "backbones.html.jinja", _backbones, screening_figures),
     Section("data", "Data", "data.html.jinja", _data),
     Section("test", "Test set", "test_set.html.jinja", _test_set),
+    Section("model", "Model", "model.html.jinja", _model, _model_figures),
     Section("folds", "Cross-validation", "folds.html.jinja", _folds),
     Section("learning", "Learning curves", "learning.html.jinja", _learning, _learning_figures),
     Section("search", "Search", "search.html.jinja", _search, _search_figures),
@@ -155,5 +176,6 @@ SECTIONS = (
     ),
     Section("hours", "Hours and cost", "hours.html.jinja", _hours),
     Section("provenance", "Provenance", "provenance.html.jinja", _provenance),
+    Section("card", "Model card", "card.html.jinja", _card),
 )
 """In the order of the page."""

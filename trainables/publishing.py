@@ -1,4 +1,4 @@
-"""The folder `winner/`: one Keras file with everything inside, its recipe, its labels."""
+"""The folder `winner/`: one Keras file with everything inside, its recipe, labels and layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
+from trainables.architecture import describe_network
 from trainables.assemble import Statistics, build_core, scaling_layers
 from trainables.ensembles.members import Ensemble
 from trainables.fitting import start_afresh
@@ -37,7 +38,7 @@ def export_winner(
     scores: Mapping[str, Any] | None = None,
     recorded: Recipe | None = None,
 ) -> None:
-    """Write model.keras, config.yaml and labels.json into `folder`.
+    """Write model.keras, config.yaml, labels.json and architecture.json into `folder`.
 
     The model takes uint8 RGB images (n, height, width, 3) of any size and holds stock Keras
     layers in float32 only, so that plain Keras loads it in safe mode without this program.
@@ -52,40 +53,50 @@ def export_winner(
             folder of this machine says nothing on another one.
     """
     start_afresh(recipe.seed)
+    core = build_core(recipe, weights=weights)
+    # Before it becomes part of the published model, which adds places where its layers are used.
+    layers = describe_network(recipe, core)
     config = {
         "recipe": (recorded or recipe).to_dict(),
         "classes": list(recipe.task.classes),
         "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
         "scores": dict(scores or {}),
     }
-    write_winner(folder, published_network(recipe, weights, statistics), config)
+    write_winner(folder, published_network(recipe, core, statistics), config, layers)
 
 
 def published_network(
-    recipe: Recipe,
-    weights: Sequence[NDArray[Any]],
-    statistics: Statistics,
-    *,
-    name: str | None = None,
+    recipe: Recipe, core: keras.Model, statistics: Statistics, *, name: str | None = None
 ) -> keras.Model:
     """A trained network as it is published: raw RGB images of any size in, probabilities out.
 
     Args:
-        recipe: What `weights` were trained with.
-        weights: Of the core, as `fit` gives them.
+        recipe: What `core` was built from.
+        core: The trained network.
         statistics: Of the data it was trained on.
         name: Of the model; None for its family's.
     """
-    return _published(recipe, build_core(recipe, weights=weights), statistics, name=name)
+    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
+    images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
+    if recipe.task.channels == 1:
+        images = _grey(images)
+    images = _resize(images, recipe.task.image_size)
+    for layer in scaling_layers(recipe, statistics):
+        images = layer(images)
+    return keras.Model(photos, core(images), name=name or recipe.family)
 
 
-def write_winner(folder: Path, model: keras.Model, config: Mapping[str, Any]) -> None:
-    """Write a model, its configuration and its labels, each file whole.
+def write_winner(
+    folder: Path, model: keras.Model, config: Mapping[str, Any], layers: Mapping[str, Any]
+) -> None:
+    """Write a model, its configuration, its labels and its layers, each file whole.
 
     Args:
         folder: Made if missing; files of the same names are replaced.
         model: What `published_network` gives, or several of them as one.
-        config: What config.yaml says: plain values, the names of the classes under `classes`.
+        config: What config.yaml says: plain values, the names of the classes under `classes`,
+            figures under `scores`.
+        layers: What architecture.json says, but for whose network it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".{os.getpid()}-model.keras"
@@ -93,6 +104,8 @@ def write_winner(folder: Path, model: keras.Model, config: Mapping[str, Any]) ->
     aside.replace(folder / "model.keras")
     _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
     _write(folder / "labels.json", json.dumps(list(config["classes"]), indent=2) + "\n")
+    of = {**layers, "trial_id": config["scores"].get("trial_id")}
+    _write(folder / "architecture.json", json.dumps(of, indent=1) + "\n")
 
 
 def read_config(path: Path) -> tuple[Recipe | Ensemble, dict[str, Any]]:
@@ -118,20 +131,6 @@ def read_config(path: Path) -> tuple[Recipe | Ensemble, dict[str, Any]]:
     if "ensemble" in config:
         return Ensemble.from_list(config["ensemble"]), scores
     return Recipe.from_dict(config["recipe"]), scores
-
-
-def _published(
-    recipe: Recipe, core: keras.Model, statistics: Statistics, *, name: str | None
-) -> keras.Model:
-    """Raw RGB images of any size in, probabilities out."""
-    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
-    images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
-    if recipe.task.channels == 1:
-        images = _grey(images)
-    images = _resize(images, recipe.task.image_size)
-    for layer in scaling_layers(recipe, statistics):
-        images = layer(images)
-    return keras.Model(photos, core(images), name=name or recipe.family)
 
 
 def _grey(images: keras.KerasTensor) -> keras.KerasTensor:

@@ -54,7 +54,10 @@ PREDICTIONS = (*ROWS, "trials/*/validation.npy")
 STATUS = (*ROWS, "status.json")
 RERUN = (*ROWS, "trials/*/record.json")
 WINNER = ("run.yaml", "trials.jsonl", "winner/*")
-REPORT = (*RERUN, "audit.json", "audit/*", "trials/*/epochs.jsonl", "trials/*.npy")
+REPORT = (
+    *(*RERUN, "audit.json", "audit/*", "trials/*/epochs.jsonl", "trials/*.npy"),
+    "winner/architecture.json",
+)
 
 _GO_ON = "give the same command again"
 _RECORD = "trials/{}/record.json"

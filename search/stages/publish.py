@@ -20,7 +20,7 @@ __all__ = ["publish_tables", "publish_winner"]
 
 
 def publish_winner(run: Run, worker: StageWorkers) -> None:
-    """Writes winner/: model.keras, config.yaml and labels.json."""
+    """Writes winner/: model.keras, config.yaml, labels.json and architecture.json."""
     winner = _winner(run)
     told = {"source": run.source, "scores": _scores(run, winner)}
     if winner.stage == Stage.ENSEMBLE:

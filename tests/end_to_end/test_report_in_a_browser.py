@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import reports
+from reports.figures.palette import looks_of
+from reports.model_section import model_section
+from reports.provenance import provenance
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = [
@@ -48,9 +53,28 @@ def test_every_section_is_there(finished, tmp_path):
     page = chromium(
         "--dump-dom", f"file://{finished.path / 'report.html'}", profile=tmp_path / "profile"
     ).stdout
-    sections = ("summary", "leaderboard", "learning", "test", "hyperparameters", "provenance")
+    sections = ("summary", "leaderboard", "learning", "test", "hyperparameters", "model", "card")
     for section in sections:
         assert f'id="{section}"' in page, section
     assert "http-equiv" in page
     assert page.count("<script") == 1  # ours, which the page's policy names
     assert 'class="tools"' in page  # and which ran
+
+
+def test_the_page_says_where_the_run_comes_from(finished):
+    run = reports.read_run(finished.path)
+    told = dict(provenance(run))
+    for name in ("command", "seed", "versions.tensorflow", "hardware.cpus", "data.fingerprint"):
+        assert told[name]
+        assert f"<dt>{name}</dt>" in (finished.path / "report.html").read_text()
+
+
+def test_a_real_winner_has_all_its_figures(finished):
+    run = reports.read_run(finished.path)
+    rows = reports.build_leaderboard(run)
+    section = model_section(run, rows, looks_of(row.family for row in rows))
+    keys = {figure.key for figure in section.figures}
+    assert keys >= {"architecture", "reliability", "confusion", "roc", "precision-recall"}
+    assert section.notes == ()
+    assert section.network.trial_id == rows[0].trial_id
+    assert section.network.parameters == rows[0].parameters

@@ -36,6 +36,7 @@ def test_a_search_ends_with_ten_rows_the_files_and_the_run_directory(finished):
         "model.keras",
         "config.yaml",
         "labels.json",
+        "architecture.json",
     }
 
 

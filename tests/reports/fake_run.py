@@ -7,6 +7,7 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
+import fake_answers
 import fake_data
 import fake_predictions
 import numpy as np
@@ -45,6 +46,7 @@ class FakeRun:
 
     `folds` are the folds that each cross-validated trial finished; `twins` says whether some test
     images have a twin in training; `predictions` whether completed trials have theirs.
+    `answers` gives the finalists probabilities that come to their matrices, and the run a winner.
     """
 
     classes: tuple[str, ...] = CLASSES
@@ -56,6 +58,7 @@ class FakeRun:
     twins: bool = True
     folds: dict[str, int] = field(default_factory=dict)
     predictions: bool = False
+    answers: bool = False
 
     def write(self, path: Path) -> Path:
         """Write the run directory; returns it."""
@@ -72,6 +75,8 @@ class FakeRun:
             fake_predictions.write(path, self.records, self.finalists, self.classes)
         if self.finalists:
             (path / "evaluation.json").write_text(json.dumps(self._evaluation()))
+        if self.answers:
+            fake_answers.write(path, self.records, self._evaluation())
         if self.folds:
             (path / "cross_validation.json").write_text(json.dumps(self._cross_validation()))
         return path
@@ -150,6 +155,13 @@ def fake_run() -> FakeRun:
         audit=fake_data.audit(CLASSES),
         folds=folds,
     )
+
+
+def answered_run() -> FakeRun:
+    """The same with what its finalists answered, image by image, and with the winner's network."""
+    fake = fake_run()
+    fake.answers = True
+    return fake
 
 
 def _info() -> dict[str, Any]:

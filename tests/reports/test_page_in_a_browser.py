@@ -51,7 +51,7 @@ def test_every_section_and_chart_is_there(
     assert {"summary", "learning", "search", "hyperparameters", "provenance"} <= set(names)
     boxes = [box for box in seen["sections"] if box[1] < 300 or box[2] < 80 or box[3] > width]
     assert boxes == []
-    assert len(seen["charts"]) == seen["downloads"] == 19
+    assert len(seen["charts"]) == seen["downloads"] == 24
     odd = [box for box in seen["charts"] if box[0] < 250 or box[1] < 40 or box[2] > width]
     assert odd == []
     assert seen["fetched"] == []

@@ -10,6 +10,7 @@ from trainables_samples import CLASSES, RESNET, make_dataset, make_recipe
 
 import trainables
 from neurosweep.errors import DataError, ExperimentError
+from reports.architecture import read_architecture
 from trainables import (
     Ensemble,
     Member,
@@ -108,6 +109,17 @@ def test_it_is_one_model_of_stock_layers_in_float32(exported):
     assert {layer.dtype_policy.name for layer in layers} == {"float32"}
     assert (model.input.shape, str(model.input.dtype)) == ((None, None, None, 3), "uint8")
     assert np.array_equal(model(photo(40, 30)[None]), model(photo(40, 30)[None], training=False))
+
+
+def test_its_layers_are_its_members_and_their_mean(exported):
+    told = read_architecture(exported / "architecture.json")
+    assert (told.name, told.trial_id) == ("ensemble", None)
+    layers = {layer.name: layer for layer in told.layers}
+    assert set(layers["mean"].inbound) == {"weight_1", "weight_2", "weight_3"}
+    assert layers["member_2"].inbound == ("images",)
+    parts = [int(build_core(recipe).count_params()) for recipe in RECIPES]
+    assert [layers[f"member_{n}"].parameters for n in (1, 2, 3)] == parts
+    assert told.parameters == sum(parts)
 
 
 def test_its_configuration_has_the_members_recipes_and_weights(exported):

@@ -200,6 +200,7 @@ def test_config_and_labels_say_what_it_is(grey):
     assert config["statistics"] == {"mean": [90.5], "std": [60.25]}
     assert read_config(folder / "config.yaml") == (recipe, {"val_accuracy": 0.5})
     assert sorted(path.name for path in folder.iterdir()) == [
+        "architecture.json",
         "config.yaml",
         "labels.json",
         "model.keras",

@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from scans import Dataset
+from trainables.architecture import describe_ensemble
 from trainables.assemble import Statistics, build_core, build_measured, check_dataset
 from trainables.ensembles.members import Ensemble
 from trainables.fitting import start_afresh
@@ -35,7 +36,7 @@ def export_ensemble(
     scores: Mapping[str, Any] | None = None,
     recorded: Ensemble | None = None,
 ) -> None:
-    """Write model.keras, config.yaml and labels.json of an ensemble into `folder`.
+    """Write model.keras, config.yaml, labels.json and architecture.json into `folder`.
 
     The model is one network that takes what `export_winner` says and holds stock layers only; each
     member keeps its own grey, resize and scaling. Its probabilities are the members' weighted mean.
@@ -53,7 +54,8 @@ def export_ensemble(
     answers = []
     parts = zip(ensemble.members, weights, statistics, strict=True)
     for number, (member, own, of) in enumerate(parts, start=1):
-        network = published_network(member.recipe, own, of, name=f"member_{number}")
+        core = build_core(member.recipe, weights=own)
+        network = published_network(member.recipe, core, of, name=f"member_{number}")
         answers.append(network(photos))
     model = keras.Model(photos, _mean(answers, ensemble.weights), name="ensemble")
     config = {
@@ -62,7 +64,7 @@ def export_ensemble(
         "statistics": [{"mean": list(one.mean), "std": list(one.std)} for one in statistics],
         "scores": dict(scores or {}),
     }
-    write_winner(folder, model, config)
+    write_winner(folder, model, config, describe_ensemble(model))
 
 
 def ensemble_latency(
