@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLES = ("colours.css", "figures.css", "report.css")
+_STYLES = ("colours.css", "figures.css", "report.css", "pictures.css")
 _WORDING = (
     *(amount, count, duration, epochs, interval),
     *(marks, model, percent, setting, spread, trial_name),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reports.leaderboard import LeaderboardRow, build_leaderboard
 from reports.parquet import StoredLeaderboard
-from reports.run import read_run
+from reports.run import STATISTICS, read_run
 from reports.selection import checked_top, select_places, select_rows
 from reports.uncertainty import run_notes
 
@@ -15,7 +15,7 @@ __all__ = ["Shown", "load_leaderboard", "show_leaderboard", "show_rows"]
 _SOURCES = (
     "run.yaml",
     "split.parquet",
-    "statistics.json",
+    STATISTICS,
     "trials.jsonl",
     "evaluation.json",
     "cross_validation.json",
@@ -93,7 +93,9 @@ def show_rows(
 def _stored(path: Path) -> StoredLeaderboard | None:
     """The run's leaderboard.parquet; None where it does not tell how the run stands now."""
     written = path / "leaderboard.parquet"
-    if not (written.is_file() and (path / "run.yaml").is_file()):
+    # Who deletes the statistics wants them worked out anew.
+    needed = (written, path / "run.yaml", path / STATISTICS)
+    if not all(one.is_file() for one in needed):
         return None
     sources = [path / name for name in _SOURCES]
     newest = max(one.stat().st_mtime_ns for one in sources if one.exists())

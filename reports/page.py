@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from reports.backbones import Screening, screening_of
+from reports.data_section import DataSection, data_section
 from reports.figures.figure import Figure
 from reports.figures.palette import Look, looks_of
 from reports.hours_section import HoursSection, hours_section
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import ModelSection, model_section
+from reports.pictures_section import PicturesSection, pictures_section
 from reports.run import Run
 from reports.tested_on import two_ways
 from reports.wording import is_papers_setting
@@ -64,6 +66,20 @@ class Page:
             RunDirectoryError: A file that it is drawn from is damaged.
         """
         return model_section(self.run, self.rows, self.looks)
+
+    @cached_property
+    def data(self) -> DataSection:
+        """The images: what they are, what the audit found, how they were split."""
+        return data_section(self.run, images=self.images)
+
+    @cached_property
+    def pictures(self) -> PicturesSection | None:
+        """The winner's errors and explanations; None before the test set was opened.
+
+        Raises:
+            RunDirectoryError: A file that they are drawn from is damaged.
+        """
+        return pictures_section(self.run, self.rows, images=self.images)
 
     @property
     def two_ways(self) -> bool:

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 from reports.audit import ShownPair
-from reports.pictures import MOST_PICTURES, embed_picture
+from reports.pictures import MOST_PICTURES, Album
 from reports.run import Run
 
 __all__ = ["Half", "PairGroup", "ShownHalves", "pair_groups"]
+
+
+_MOST_BYTES = 2_500_000
+"""What all thumbnails may come to, in bytes of the page; sixty usual ones are 1 MB."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,17 @@ def pair_groups(run: Run, *, images: bool) -> tuple[tuple[PairGroup, ...], int]:
     """
     every = run.audit.shown if run.audit else ()
     shown = every[: MOST_PICTURES // 2]
+    album = Album(run.path, _MOST_BYTES, images=images)
     by_kind: dict[str, list[ShownHalves]] = {}
     for pair in shown:
-        by_kind.setdefault(pair.kind, []).append(_halves(run, pair, images))
+        by_kind.setdefault(pair.kind, []).append(_halves(album, pair))
     groups = tuple(PairGroup(kind, tuple(pairs)) for kind, pairs in by_kind.items())
     return groups, len(every) - len(shown)
 
 
-def _halves(run: Run, pair: ShownPair, images: bool) -> ShownHalves:
+def _halves(album: Album, pair: ShownPair) -> ShownHalves:
     first, second = (
-        Half(file, label, part, embed_picture(run.path, picture) if images else None)
+        Half(file, label, part, album.embed(picture))
         for file, label, part, picture in zip(
             pair.files, pair.labels, pair.parts, pair.pictures, strict=True
         )

@@ -9,7 +9,7 @@ from reports.run import Run
 __all__ = ["StageTime", "provenance", "stage_times"]
 
 # These have a place of their own in the report, or are only for the program.
-_ELSEWHERE = frozenset({"stages", "schema_version", "held", "held_seconds"})
+_ELSEWHERE = frozenset({"stages", "schema_version", "held", "held_seconds", "explained"})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from reports.cross_validation import CrossValidation, read_cross_validation
 from reports.ensembles import without_earlier_ensembles
 from reports.epochs import EpochRecord, read_epochs
 from reports.evaluation import Evaluation, read_evaluation
+from reports.explanations import Explanations, read_explanations
 from reports.files import read_lines, read_yaml
 from reports.records import TrialRecord
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
     from reports.run_statistics import Statistics
 
-__all__ = ["Run", "read_run"]
+__all__ = ["STATISTICS", "Run", "read_run"]
+
+STATISTICS = "statistics.json"
+"""Keeps what `Run.statistics` worked out."""
 
 LAYOUT_VERSIONS = (1, 2)
 """Schema versions of run.yaml whose files this room can read; they differ in what resumes alone."""
@@ -152,6 +156,15 @@ class Run:
             RunDirectoryError: The file is damaged.
         """
         return read_audit(self.path / "audit.json")
+
+    @cached_property
+    def explanations(self) -> Explanations | None:
+        """What was looked at of the winner's answers; None where nothing was.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        return read_explanations(self.path)
 
     @cached_property
     def statistics(self) -> "Statistics":

@@ -25,7 +25,7 @@ from reports.predictions import (
 )
 from reports.ranking import Ranking
 from reports.records import TrialRecord
-from reports.run import Run
+from reports.run import STATISTICS, Run
 from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
 from reports.statistics.tie_groups import ALPHA, tie_groups
 
@@ -38,8 +38,6 @@ __all__ = [
     "statistics_of",
     "write_statistics",
 ]
-
-STATISTICS = "statistics.json"
 
 COMPARED = 50
 """Rows that are compared with each other, from rank 1 on; those behind them have no tie group."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.data_section import data_section
 from reports.figures.endings import endings_figures
 from reports.figures.figure import Figure
 from reports.figures.importance import importance_figures
@@ -77,7 +76,7 @@ def _backbones(page: Page) -> _Context:
 
 
 def _data(page: Page) -> _Context:
-    return {"data": data_section(page.run, images=page.images)}
+    return {"data": page.data}
 
 
 def _test_set(page: Page) -> _Context:
@@ -94,6 +93,10 @@ def _model(page: Page) -> _Context:
 
 def _model_figures(page: Page) -> Sequence[Figure]:
     return page.model.figures
+
+
+def _pictures(page: Page) -> _Context:
+    return {"pictures": page.pictures} if page.pictures else None
 
 
 def _card(page: Page) -> _Context:
@@ -125,7 +128,7 @@ def _hours(page: Page) -> _Context:
 
 
 def _provenance(page: Page) -> _Context:
-    pictures = data_section(page.run, images=page.images).pictures
+    pictures = page.data.pictures + (page.pictures.pictures if page.pictures else 0)
     note = picture_note(pictures, left_out=not page.images, synthetic=page.run.synthetic)
     return {
         "times": stage_times(page.run),
@@ -164,6 +167,7 @@ SECTIONS = (
     Section("data", "Data", "data.html.jinja", _data),
     Section("test", "Test set", "test_set.html.jinja", _test_set),
     Section("model", "Model", "model.html.jinja", _model, _model_figures),
+    Section("pictures", "Pictures", "pictures.html.jinja", _pictures),
     Section("folds", "Cross-validation", "folds.html.jinja", _folds),
     Section("learning", "Learning curves", "learning.html.jinja", _learning, _learning_figures),
     Section("search", "Search", "search.html.jinja", _search, _search_figures),

@@ -46,6 +46,7 @@ from search.stages.context import (
 from search.stages.cross_validate import cross_validate
 from search.stages.ensemble import ensemble
 from search.stages.evaluate import evaluate, finalists
+from search.stages.explain import explain
 from search.stages.fine_tune import fine_tune
 from search.stages.measure import choose_runtime
 from search.stages.node_notes import note_nodes, note_present
@@ -307,6 +308,7 @@ def _finish(run: Run, capacity: Capacity) -> None:
                 ensemble(run, worker, finalists(run))
         with timed(directory, display, "evaluate", f"{chosen} on the test set"):
             evaluate(run, worker)
+        explain(run, worker)
         with timed(directory, display, "publish"):
             publish_winner(run, worker)
             publish_tables(directory)

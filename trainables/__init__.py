@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trainables.ensembles.members import Ensemble, Member, weighted_mean
     from trainables.ensembles.network import ensemble_latency, export_ensemble
     from trainables.evaluation import evaluate, latency
+    from trainables.explanation import Explained, Explainer, Wanted, explain_part
     from trainables.fine_tuning import fine_tune
     from trainables.fitting import fit
     from trainables.precision import measure_precision
@@ -28,6 +29,8 @@ __all__ = [
     "Ensemble",
     "EpochRecord",
     "Evaluation",
+    "Explained",
+    "Explainer",
     "FineTune",
     "FitResult",
     "Member",
@@ -36,9 +39,11 @@ __all__ = [
     "Report",
     "Runtime",
     "Statistics",
+    "Wanted",
     "Winner",
     "ensemble_latency",
     "evaluate",
+    "explain_part",
     "export_ensemble",
     "export_winner",
     "fine_tune",
@@ -59,6 +64,8 @@ _HOME = {
     "Ensemble": "ensembles.members",
     "EpochRecord": "results",
     "Evaluation": "results",
+    "Explained": "explanation",
+    "Explainer": "explanation",
     "FineTune": "recipe",
     "FitResult": "results",
     "Member": "ensembles.members",
@@ -67,9 +74,11 @@ _HOME = {
     "Report": "results",
     "Runtime": "runtime",
     "Statistics": "assemble",
+    "Wanted": "explanation",
     "Winner": "prediction",
     "ensemble_latency": "ensembles.network",
     "evaluate": "evaluation",
+    "explain_part": "explanation",
     "export_ensemble": "ensembles.network",
     "latency": "evaluation",
     "export_winner": "publishing",

@@ -62,10 +62,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _of_one(run: Path | RunUri, choice: dict[str, Any]) -> Shown:
     import reports
-    from search.runs.reading import ROWS, at_hand, with_rows
 
     if isinstance(run, Path):
-        return reports.show_leaderboard(at_hand(run, ROWS), **choice)
+        return reports.show_leaderboard(run, **choice)
+    from search.runs.reading import with_rows  # loads what only a store needs
+
     found = with_rows(run)
     rows = reports.build_leaderboard(found)
     return reports.show_rows(rows, reports.run_notes(found, rows), **choice)

@@ -55,8 +55,8 @@ STATUS = (*ROWS, "status.json")
 RERUN = (*ROWS, "trials/*/record.json")
 WINNER = ("run.yaml", "trials.jsonl", "winner/*")
 REPORT = (
-    *(*RERUN, "audit.json", "audit/*", "trials/*/epochs.jsonl", "trials/*.npy"),
-    "winner/architecture.json",
+    *(*RERUN, "audit.json", "audit/*", "explanations/*", "winner/architecture.json"),
+    *("trials/*/epochs.jsonl", "trials/*.npy"),
 )
 
 _GO_ON = "give the same command again"

@@ -23,7 +23,7 @@ from search.books.weights_kept import load_weights, save_array
 from search.ensembling.out_of_fold import FEWEST_FOLDS, Chosen, Validation, choose, folds_of
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers, true_labels
-from search.stages.fine_tune import read_recipe
+from search.stages.fine_tune import read_recipe, winner_of
 from trainables import Ensemble, Member, metrics
 from trainables.results import Latency, Times
 
@@ -31,6 +31,7 @@ __all__ = [
     "ensemble",
     "ensemble_of",
     "fitted_accuracy",
+    "published",
     "read_ensemble",
     "recorded_latency",
     "with_their_weights",
@@ -79,6 +80,13 @@ def ensemble(run: Run, worker: StageWorkers, finalists: Sequence[TrialRecord]) -
 def ensemble_of(run: Run) -> TrialRecord | None:
     """The run's ensemble; None where none came about."""
     return next((record for record in run.records if record.stage == Stage.ENSEMBLE), None)
+
+
+def published(run: Run) -> TrialRecord:
+    """What winner/ holds: the first in rank, an ensemble only where the experiment allows it."""
+    may_be_ensemble = run.plan.experiment.final.ensemble is True
+    records = (one for one in run.records if may_be_ensemble or one.stage != Stage.ENSEMBLE)
+    return winner_of(records, run.ranking)
 
 
 def read_ensemble(run: RunDirectory, trial_id: str) -> Ensemble:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import reports
 from reports import Stage
 from search import provenance
 from search.books.weights_kept import load_weights
-from search.files.storage_errors import storage_errors
 from search.runs.run_directory import RunDirectory
+from search.runs.whole_folders import replace_folder
 from search.stages.context import Run, StageWorkers
-from search.stages.ensemble import fitted_accuracy, read_ensemble, with_their_weights
-from search.stages.fine_tune import read_recipe, winner_of
+from search.stages.ensemble import fitted_accuracy, published, read_ensemble, with_their_weights
+from search.stages.fine_tune import read_recipe
 from search.stages.prepare import recorded_division
 
 __all__ = ["publish_tables", "publish_winner"]
@@ -21,7 +20,7 @@ __all__ = ["publish_tables", "publish_winner"]
 
 def publish_winner(run: Run, worker: StageWorkers) -> None:
     """Writes winner/: model.keras, config.yaml, labels.json and architecture.json."""
-    winner = _winner(run)
+    winner = published(run)
     told = {"source": run.source, "scores": _scores(run, winner)}
     if winner.stage == Stage.ENSEMBLE:
         members = read_ensemble(run.directory, winner.trial_id)
@@ -35,28 +34,8 @@ def publish_winner(run: Run, worker: StageWorkers) -> None:
             },
         )
     files: dict[str, bytes] = worker.run(task, {**model, **told})
-    _replace_winner(run.directory, files)
-
-
-def _winner(run: Run) -> reports.TrialRecord:
-    """The first in rank; an ensemble only where the experiment allows it."""
-    may_be_ensemble = run.plan.experiment.final.ensemble is True
-    records = (r for r in run.records if may_be_ensemble or r.stage != Stage.ENSEMBLE)
-    return winner_of(records, run.ranking)
-
-
-def _replace_winner(run: RunDirectory, files: dict[str, bytes]) -> None:
-    """Puts a whole new folder in the old one's place: model and recipe must not get mixed."""
-    winner, aside, old = (run.path / name for name in ("winner", ".winner-new", ".winner-old"))
-    for leftover in (aside, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for name, content in files.items():
-        run.write(f"{aside.name}/{name}", content)
-    with storage_errors(winner):
-        if winner.exists():
-            winner.rename(old)
-        aside.rename(winner)
-    shutil.rmtree(old, ignore_errors=True)
+    # As a whole: model and recipe must not get mixed.
+    replace_folder(run.directory, "winner", files)
 
 
 def publish_tables(directory: RunDirectory) -> list[reports.LeaderboardRow]:

@@ -24,7 +24,16 @@ import trainables
 from search.staging.local_weights import delivery, worker_weights
 from search.workers.state_rhythm import KEEP_SECONDS, StateRhythm
 from search.workers.task_recipes import recipes_of
-from trainables import Ensemble, EpochRecord, Evaluation, FitResult, Recipe, Runtime
+from trainables import (
+    Ensemble,
+    EpochRecord,
+    Evaluation,
+    Explained,
+    FitResult,
+    Recipe,
+    Runtime,
+    Wanted,
+)
 from trainables.alive import BreakOff
 from trainables.features.frozen import Frozen
 from trainables.features.store import Packed, unpack
@@ -34,6 +43,7 @@ __all__ = [
     "cross_validate",
     "ensemble_latency",
     "evaluate",
+    "explain",
     "export",
     "export_ensemble",
     "extract",
@@ -235,6 +245,22 @@ def evaluate(
     """Runs a trained configuration over one part of the data."""
     del report
     return trainables.evaluate(_local(recipe), weights, _dataset(source, recipe), part)
+
+
+@_delivered
+def explain(
+    *,
+    recipe: Recipe,
+    weights: Weights,
+    source: scans.Source,
+    part: str,
+    wanted: Wanted,
+    report: Report,
+) -> Explained:
+    """Looks into a trained configuration on some images of one part of the data."""
+    del report
+    dataset = _dataset(source, recipe)
+    return trainables.explain_part(_local(recipe), weights, dataset, part, wanted)
 
 
 @_delivered

@@ -4,10 +4,13 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import spaces
-from spaces import BACKBONES, Task
+from spaces import BACKBONES, DEFAULT_BACKBONES, Task
 from trainables.families import FAMILIES, Family
+from trainables.feature_maps import MOST_BLOCKS, MOST_CHANNELS, feature_maps
+from trainables.grad_cam import GradCam
 
 CUSTOM = ("plain_cnn", "mini_vgg", "mini_resnet")
 CASES = [*CUSTOM, *BACKBONES]
@@ -19,6 +22,7 @@ class Case:
     def __init__(self, name):
         record = BACKBONES.get(name)
         size = record.minimum_size if record else 32
+        self.name = name
         self.task = Task(image_size=size, channels=1, classes=("a", "b", "c"))
         hp = keras_tuner.HyperParameters()
         if record:
@@ -109,6 +113,41 @@ def test_a_saved_network_loads_in_safe_mode_and_gives_the_same(case, tmp_path):
     loaded = keras.models.load_model(path, safe_mode=True, compile=False)
     np.testing.assert_array_equal(loaded(case.images), case.model(case.images))
     assert case.family.top_block(loaded) == case.family.top_block(case.model)
+
+
+def test_blocks_end_where_maps_get_smaller_and_have_feature_maps(case):
+    ends = case.family.block_ends(case.model)
+    assert len(set(ends)) == len(ends)
+    blocks = feature_maps(case.model, ends, case.images[:1])
+    assert [block.layer for block in blocks] == list(ends)[:MOST_BLOCKS]
+    heights = [block.shape[0] for block in blocks]
+    assert heights == sorted(heights, reverse=True)
+    # What a stage of NASNet gives is used by the next but one: only its stem and its end count.
+    assert len(blocks) >= (2 if case.model.name.endswith("NASNetMobile") else 3)
+    for block in blocks:
+        height, width, channels = block.shape
+        assert block.maps.shape == (min(MOST_CHANNELS, channels), height, width)
+        assert np.isfinite([*block.lows, *block.highs]).all()
+
+
+def test_grad_cam_is_made_of_it_as_a_gradient_tape_would(case):
+    cam, classes = GradCam(case.model), np.array([0, 2])
+    found = cam(tf.constant(case.images), classes)
+    assert found.shape == (2, *cam.grid)
+    assert np.isfinite(found).all()
+    if case.name not in (*CUSTOM, *DEFAULT_BACKBONES):
+        return  # a tape over the whole of the six others takes half of this file's time
+    maps, last = case.model.get_layer(cam.layer).output, case.model.get_layer("softmax")
+    whole = keras.Model(case.model.input, [maps, last.input])
+    with tf.GradientTape() as tape:
+        # Watched from the pixels on: the network is not cut here.
+        pixels = tf.constant(case.images)
+        tape.watch(pixels)
+        maps, hidden = whole(pixels, training=False)
+        scores = tf.gather(hidden @ last.kernel + last.bias, classes, batch_dims=1)
+    weights = tape.gradient(scores, maps).numpy().mean(axis=(1, 2), keepdims=True)
+    wanted = np.maximum((weights * maps.numpy()).sum(axis=-1), 0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * max(wanted.max(), 1e-30))
 
 
 def test_weights_go_to_a_second_build(case):

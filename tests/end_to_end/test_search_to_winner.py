@@ -163,6 +163,7 @@ def test_run_yaml_tells_how_the_figures_came_about(finished):
         "fine_tune",
         "ensemble",
         "evaluate",
+        "explain",
         "publish",
     }
     assert info["versions"]["ray"]
@@ -268,6 +269,25 @@ def test_predictions_name_class_and_probabilities(finished, neurosweep):
         assert row["class"] == max(shares, key=shares.__getitem__)
     single = neurosweep("predict", finished.path, folder / "glioma-0.png")
     assert "glioma-0.png" in single.stdout
+
+
+def test_the_winners_errors_are_those_of_its_saved_answers(finished):
+    told = json.loads((finished.path / "explanations" / "explanations.json").read_text())
+    winner = yaml.safe_load((finished.path / "winner" / "config.yaml").read_text())["scores"]
+    assert told["trial_id"] == winner["trial_id"]
+    saved = np.load(finished.path / "trials" / winner["trial_id"] / "test.npy")
+    split = pq.read_table(finished.path / "split.parquet").to_pylist()
+    tested = [row for row in split if row["part"] == "test"]
+    said = [told["classes"][at] for at in saved.argmax(axis=1)]
+    wrong = {row["file"] for row, of in zip(tested, said, strict=True) if row["label"] != of}
+    assert told["wrong"] == len(wrong)
+    assert {one["file"] for one in told["misclassified"]} <= wrong
+    assert len(told["misclassified"]) == min(60, len(wrong))
+    assert told["grad_cam"]["images"]
+    assert all((finished.path / one["map"]).is_file() for one in told["grad_cam"]["images"])
+    page = (finished.path / "report.html").read_text()
+    assert 'alt="Grad-CAM for ' in page
+    assert "Explanations were not made" not in page
 
 
 def test_predictions_of_files_are_those_of_the_test_set(finished, neurosweep, tmp_path):

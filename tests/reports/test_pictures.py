@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from reports.pictures import MOST_PICTURE_BYTES, embed_picture
+from reports.pictures import MOST_PICTURE_BYTES, Album, embed_picture
 
 
 @pytest.fixture
@@ -94,6 +94,30 @@ def test_a_small_file_of_a_huge_picture_is_refused(run: Path):
     _png(run / "audit" / "bomb.png", side=8000)
     assert (run / "audit" / "bomb.png").stat().st_size < MOST_PICTURE_BYTES
     assert embed_picture(run, "audit/bomb.png") is None
+
+
+def test_explanations_have_a_folder_of_their_own(run: Path):
+    (run / "explanations").mkdir()
+    _png(run / "explanations" / "map-00001.png")
+    assert embed_picture(run, "explanations/map-00001.png") is not None
+    assert embed_picture(run, "audit/map-00001.png") is None
+
+
+def test_an_album_takes_pictures_while_there_is_room(run: Path):
+    _png(run / "audit" / "a.png")
+    address = embed_picture(run, "audit/a.png")
+    assert address is not None
+    album = Album(run, 2 * len(address) + 1)
+    assert [album.embed(name) for name in ("audit/a.png", "audit/none.png")] == [address, None]
+    assert (album.pictures, album.left_out) == (1, 0)
+    assert [album.embed("audit/a.png") for _ in range(3)] == [address, None, None]
+    assert (album.pictures, album.left_out) == (2, 2)
+
+
+def test_an_album_without_images_opens_no_file(run: Path):
+    album = Album(run / "nowhere", 1_000_000, images=False)
+    assert album.embed("audit/a.png") is None
+    assert (album.pictures, album.left_out) == (0, 0)
 
 
 @given(st.text(max_size=40))

@@ -68,7 +68,7 @@ def test_every_link_of_the_page_leads_somewhere(run: Run, rows: list[Leaderboard
     assert links <= {f"#{target}" for target in targets}
     sections = re.findall(r'<section id="([a-z]+)"', render_report(run, rows))
     assert links == {f"#{section}" for section in sections}
-    assert len(sections) == 13
+    assert len(sections) == 14
     ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 

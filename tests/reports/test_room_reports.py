@@ -27,7 +27,9 @@ print("\\n".join(sorted({name.partition(".")[0] for name in sys.modules})))
 @pytest.fixture
 def path(fake: FakeRun, tmp_path: Path) -> Path:
     made = fake.write(tmp_path / "run")
-    rows = reports.build_leaderboard(reports.read_run(made))
+    run = reports.read_run(made)
+    reports.write_statistics(run)
+    rows = reports.build_leaderboard(run)
     reports.write_leaderboard(rows, made / "leaderboard.parquet")
     return made
 

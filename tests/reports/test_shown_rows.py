@@ -1,6 +1,7 @@
 """The rows that are shown: from the file where it is current, else from the records; the same."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reports import (
     show_leaderboard,
     show_rows,
     write_leaderboard,
+    write_statistics,
 )
 from reports.parquet import StoredLeaderboard
 
@@ -39,8 +41,15 @@ CHOICES = (
 def path(fake: FakeRun, tmp_path: Path) -> Path:
     """A run with its leaderboard beside it."""
     made = fake.write(tmp_path / "run")
-    write_leaderboard(build_leaderboard(read_run(made)), made / "leaderboard.parquet")
+    keep(made)
     return made
+
+
+def keep(path: Path, notes: Sequence[str] = ()) -> None:
+    """Write what a search writes at its end."""
+    run = read_run(path)
+    write_statistics(run)
+    write_leaderboard(build_leaderboard(run), path / "leaderboard.parquet", notes)
 
 
 @pytest.fixture
@@ -70,8 +79,7 @@ def test_rows_that_are_made_already_are_shown_in_the_same_way(path: Path):
 
 
 def test_what_must_be_said_of_the_rows_stands_in_their_file(path: Path, from_file):
-    file = path / "leaderboard.parquet"
-    write_leaderboard(build_leaderboard(read_run(path)), file, ["Über 10 ✓"])
+    keep(path, ["Über 10 ✓"])
     assert show_leaderboard(path, top=1).notes == ("Über 10 ✓",)
 
 
@@ -84,7 +92,7 @@ def test_a_hyperparameter_of_several_kinds_is_compared_as_what_it_is(fake: FakeR
     fake.finalists, fake.folds = [], {}
     path = fake.write(tmp_path / "run")
     every = build_leaderboard(read_run(path))
-    write_leaderboard(every, path / "leaderboard.parquet")
+    keep(path)
     assert show_leaderboard(path, sort="width").rows == select_rows(every, sort="width")
     with pytest.raises(UserError, match="compares text with text"):
         show_leaderboard(path, where="width < 3")
@@ -97,7 +105,10 @@ def test_no_other_row_is_made_than_those_that_are_shown(path: Path, from_file, m
     assert len(made) == 2
 
 
-@pytest.mark.parametrize("name", ["trials.jsonl", "evaluation.json", "run.yaml", "split.parquet"])
+SOURCES = ["trials.jsonl", "evaluation.json", "run.yaml", "split.parquet", "statistics.json"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_file_is_left_alone_once_something_is_newer(path: Path, name):
     newer = (path / "leaderboard.parquet").stat().st_mtime_ns + 1
     os.utime(path / name, ns=(newer, newer))
@@ -106,11 +117,18 @@ def test_the_file_is_left_alone_once_something_is_newer(path: Path, name):
     assert load_leaderboard(path) == build_leaderboard(read_run(path))
 
 
+def test_statistics_that_were_deleted_are_worked_out_anew(path: Path):
+    keep(path, ["of the file"])
+    assert show_leaderboard(path).notes == ("of the file",)
+    (path / "statistics.json").unlink()
+    assert show_leaderboard(path).notes != ("of the file",)
+
+
 def test_deleted_weights_are_not_named(fake: FakeRun, tmp_path: Path):
     path = fake.write(tmp_path / "run")
     weights = path / "trials" / "0010" / "weights.npz"
     weights.write_bytes(b"made up")
-    write_leaderboard(build_leaderboard(read_run(path)), path / "leaderboard.parquet")
+    keep(path)
     choice = {"where": "weights_place != null"}
     assert [row.trial_id for row in show_leaderboard(path, **choice).rows] == ["0010"]
     weights.unlink()

@@ -15,7 +15,8 @@ from reports.ranking import Ranking
 from search.books.states_kept import StatesKept
 from search.books.weights_kept import WeightsKept, save_weights
 from search.runs.run_directory import RunDirectory
-from search.stages.publish import _replace_winner, publish_tables
+from search.runs.whole_folders import replace_folder
+from search.stages.publish import publish_tables
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -52,7 +53,7 @@ def run(disk):
         made.book.end(first, completed(0.6))
         made.running = made.book.next_assignment().trial_id
         keep_state(made, b"old")
-        _replace_winner(made, {**WINNER, "labels.json": b"old"})
+        replace_folder(made, "winner", {**WINNER, "labels.json": b"old"})
         publish_tables(made)
         made.log().write("a line\n")
         yield made
@@ -91,7 +92,7 @@ WRITES = {
     "run.yaml": lambda run: run.update(state="running", note="x" * 5000),
     "log.txt": lambda run: run.write(f"trials/{run.running}/log.txt", bytes(5000)),
     "search.log": lambda run: Console(file=run.log(), width=10_000).print(long_line(run)),
-    "winner": lambda run: _replace_winner(run, WINNER),
+    "winner": lambda run: replace_folder(run, "winner", WINNER),
     "leaderboard.parquet": publish_tables,
     "report.html": lambda run: reports.write_report(
         reports.read_run(run.path),

@@ -2,18 +2,22 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from benchmarks.leaderboard_size import write_run
-from reports import build_leaderboard, read_run, write_leaderboard
+from reports import build_leaderboard, read_run, run_notes, write_leaderboard, write_statistics
 from search.cli import main
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     path = write_run(tmp_path_factory.mktemp("many") / "run", 130)
-    write_leaderboard(build_leaderboard(read_run(path)), path / "leaderboard.parquet")
+    opened = read_run(path)
+    write_statistics(opened)
+    rows = build_leaderboard(opened)
+    write_leaderboard(rows, path / "leaderboard.parquet", run_notes(opened, rows))
     return path
 
 
@@ -32,6 +36,17 @@ def test_a_table_shows_a_hundred_rows_and_says_what_it_leaves_out(run, capsys):
 @pytest.mark.parametrize("words", [("--top", "130"), ("--family", "mini_vgg"), ("--top", "2")])
 def test_nothing_is_said_where_nothing_was_left_out_unasked(run, capsys, words):
     assert "rows; --top" not in printed(capsys, run, *words)
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "json", "csv"])
+def test_the_file_and_the_trials_give_the_same_text(run, capsys, format, tmp_path):
+    words = ("--where", "epochs > 20", "--sort", "val_loss", "--top", "7", "--format", format)
+    of_file = printed(capsys, run, *words)
+    bare = tmp_path / run.name
+    shutil.copytree(run, bare, ignore=shutil.ignore_patterns("leaderboard.parquet"))
+    assert of_file == printed(capsys, bare, *words)
+    if format in ("table", "markdown"):
+        assert "no row has a tie group" in " ".join(of_file.lower().split())
 
 
 @pytest.mark.parametrize("format", ["csv", "markdown"])

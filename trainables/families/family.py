@@ -12,6 +12,7 @@ import keras_tuner
 import spaces
 from neurosweep.errors import SpaceError
 from spaces import Task, Value
+from trainables.block_ends import stage_ends
 
 if TYPE_CHECKING:
     from trainables.layers import Tensor
@@ -111,6 +112,13 @@ class Family(keras_tuner.HyperModel):  # type: ignore[misc]  # untyped
         Never empty, never everything; each has weights. Networks are flat, so each name is that
         of a layer in `model.layers`.
         """
+
+    def block_ends(self, model: keras.Model) -> tuple[str, ...]:
+        """Names of the layers at which the network's blocks end, in their order.
+
+        Their feature maps are shown, before the pool that closes a block, as paper B shows them.
+        """
+        return stage_ends(model)
 
     def _weighted(self, model: keras.Model, prefixes: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the layers with weights whose names start with one of the prefixes."""

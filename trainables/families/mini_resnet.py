@@ -44,6 +44,11 @@ class MiniResNet(Family):
         last = sums[-1].removesuffix("add")
         return self._weighted(model, (last, "softmax"))
 
+    def block_ends(self, model: keras.Model) -> tuple[str, ...]:
+        """The stem's ReLU and the last one of each residual block."""
+        names = (layer.name for layer in model.layers)
+        return tuple(name for name in names if name == "stem_relu" or name.endswith("_relu2"))
+
 
 def _stem(images: Tensor, settings: Settings) -> Tensor:
     """(batch, h, w, c) to (batch, h / 2 or h / 4, w / 2 or w / 4, stem filters)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import keras
@@ -46,6 +47,11 @@ class MiniVGG(Family):
         pools = [layer.name for layer in model.layers if layer.name.endswith("_pool")]
         last = pools[-1].removesuffix("pool")
         return self._weighted(model, (last, "hidden", "softmax"))
+
+    def block_ends(self, model: keras.Model) -> tuple[str, ...]:
+        """The last ReLU of each block."""
+        names = [layer.name for layer in model.layers]
+        return tuple(before for before, name in pairwise(names) if name.endswith("_pool"))
 
 
 def _block(maps: Tensor, step: int, settings: Settings) -> Tensor:

@@ -46,6 +46,11 @@ class PlainCNN(Family):
         last = blocks[-1].removesuffix("conv")
         return self._weighted(model, (last, "fc", "softmax"))
 
+    def block_ends(self, model: keras.Model) -> tuple[str, ...]:
+        """The ReLU of each conv block."""
+        relus = (layer.name for layer in model.layers if layer.name.endswith("_relu"))
+        return tuple(name for name in relus if name.startswith("block"))
+
 
 def _block(maps: Tensor, step: int, settings: Settings) -> Tensor:
     """(batch, h, w, c) to (batch, h / (2 stride), w / (2 stride), filters)."""

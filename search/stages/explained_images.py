@@ -1,0 +1,82 @@
+"""Which test images are worth a look, by what the winner said of them. Looks at no image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MOST_MISCLASSIFIED", "Answers"]
+
+MOST_MISCLASSIFIED = 60
+"""So many wrong answers are shown."""
+
+_RIGHT, _WRONG = 2, 2
+"""Right and wrong answers of each class of which Grad-CAM is made."""
+
+_MOST_MAPPED = 40
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """A network's answers on the test set.
+
+    Attributes:
+        probabilities: (images, classes), rows in the split's order.
+        labels: (images,) positions of the true classes.
+        predicted: (images,) positions of the most probable classes.
+        negative: Position of the class that means "nothing found"; None where there is none.
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    negative: int | None
+
+    @classmethod
+    def of(
+        cls, probabilities: NDArray[np.float32], labels: NDArray[np.int64], negative: int | None
+    ) -> Self:
+        """Reads them from what was saved."""
+        return cls(
+            probabilities=probabilities,
+            labels=labels,
+            predicted=probabilities.argmax(axis=1),
+            negative=negative,
+        )
+
+    def is_missed(self, at: int) -> bool:
+        """Whether an image is a positive that was called the negative class."""
+        return self.negative is not None and bool(
+            self.predicted[at] == self.negative != self.labels[at]
+        )
+
+    def wrong(self) -> list[int]:
+        """All wrong answers: missed positives first, then by the probability of the wrong class."""
+        found = [int(at) for at in np.flatnonzero(self.predicted != self.labels)]
+        sure = self.probabilities.max(axis=1)
+        return sorted(found, key=lambda at: (not self.is_missed(at), -sure[at], at))
+
+    def mapped(self) -> list[int]:
+        """Of each class two typical right answers, then the two worst wrong ones."""
+        wrong = self.wrong()
+        chosen = []
+        for label in np.unique(self.labels):
+            chosen += self._typical(int(label))[:_RIGHT]
+            chosen += [at for at in wrong if self.labels[at] == label][:_WRONG]
+        return chosen[:_MOST_MAPPED]
+
+    def looked_through(self) -> int:
+        """The image whose feature maps are shown: a typical right answer, a positive if any is."""
+        labels = sorted(map(int, np.unique(self.labels)), key=lambda one: one == self.negative)
+        typical = [at for label in labels for at in self._typical(label)[:1]]
+        return typical[0] if typical else 0
+
+    def _typical(self, label: int) -> list[int]:
+        """Right answers of a class, those first whose probability is nearest to the median."""
+        right = np.flatnonzero((self.labels == label) & (self.predicted == label))
+        sure = self.probabilities[right, label]
+        far = np.abs(sure - np.median(sure)) if len(sure) else sure
+        return [int(at) for at in right[np.argsort(far, kind="stable")]]
