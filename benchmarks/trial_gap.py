@@ -27,6 +27,7 @@ _SMALL = [
     "training.batch_size=[32]",
     "final.fine_tune=false",
     "final.finalists=1",
+    "final.ensemble=false",
     "search.time_budget=null",
 ]
 

@@ -107,6 +107,7 @@ FIXED_SCHEMA = pa.schema(
         ("split", pa.string()),
         ("code_version", pa.string()),
         ("library_versions", pa.string()),
+        ("worker", pa.string()),
     ]
 )
 """The columns that every leaderboard has, in their order. New ones are put at the end."""

@@ -85,6 +85,8 @@ class TrialRecord:
             temperature was not fitted to.
         temperature: What its logits are divided by to be calibrated, above 0; fitted on all
             validation images.
+        worker: Host and process, as HOST/PID, of the worker that trained it; None where it came to
+            none, or to one of a stage around the search.
         node: Name of the host that it ran on; None where it came to no worker, or to several.
         split: Which image was in which part, as a hash.
         latency_ms: Milliseconds for one image, where it was measured.
@@ -170,6 +172,7 @@ class TrialRecord:
     val_calibration_error_scaled: float | None = None
     temperature: float | None = None
     node: str | None = None
+    worker: str | None = None
     split: str | None = None
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neurosweep.errors import RunDirectoryError
 from reports.audit import Audit, read_audit
 from reports.cross_validation import CrossValidation, read_cross_validation
+from reports.ensembles import without_earlier_ensembles
 from reports.epochs import EpochRecord, read_epochs
 from reports.evaluation import Evaluation, read_evaluation
 from reports.explanations import Explanations, read_explanations
@@ -202,7 +203,7 @@ def read_run(path: Path) -> Run:
     return Run(
         path=path,
         info=info,
-        records=_read_records(path / "trials.jsonl"),
+        records=without_earlier_ensembles(_read_records(path / "trials.jsonl"), info),
         evaluation=read_evaluation(path / "evaluation.json"),
         cross_validation=read_cross_validation(path / "cross_validation.json"),
     )

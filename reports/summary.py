@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cleanness import cleanness_sentences
+from reports.ensembles import ensemble_sentences
 from reports.evaluation import Finalist
 from reports.facts import Fact, effort, hours, quality
 from reports.hours_section import hours_section
@@ -103,6 +104,7 @@ def _sentences(
         told.append(
             f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
         )
+    told += ensemble_sentences(run.info, rows, winner)
     if run.evaluation is not None:
         openings = [moment(str(one)) for one in run.test_openings]
         times = "once, on" if len(openings) == 1 else f"{len(openings)} times:"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from reports.ensembles import members_of
 from reports.leaderboard import LeaderboardRow
 from reports.records import Origin, Stage, TrialRecord
 
@@ -161,8 +162,8 @@ def is_papers_setting(record: TrialRecord) -> bool:
 
 
 def epochs(record: TrialRecord, between: str = "/") -> str:
-    """Write how many of the allowed epochs ran; a screened backbone is not trained in epochs."""
-    if record.stage is Stage.SCREEN:
+    """Write how many of the allowed epochs ran; others are not trained in epochs."""
+    if record.stage in (Stage.SCREEN, Stage.ENSEMBLE):
         return NONE
     return f"{record.epochs}{between}{record.epochs_allowed}"
 
@@ -174,7 +175,7 @@ def marks(row: LeaderboardRow) -> tuple[str, ...]:
         ("unit", row.preprocessing == "unit"),
         ("paper", is_papers_setting(row)),
         ("fine-tuned", row.stage is Stage.FINE_TUNE),
-        ("ensemble", row.stage is Stage.ENSEMBLE),
+        (f"of {len(members_of(row))} networks", row.stage is Stage.ENSEMBLE),
         ("repeat", row.origin is Origin.REPEAT),
         ("warm start", row.origin is Origin.WARM_START),
         ("Pareto front", row.pareto is True),

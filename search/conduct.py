@@ -44,6 +44,7 @@ from search.stages.context import (
     timed,
 )
 from search.stages.cross_validate import cross_validate
+from search.stages.ensemble import ensemble
 from search.stages.evaluate import evaluate, finalists
 from search.stages.explain import explain
 from search.stages.fine_tune import fine_tune
@@ -298,11 +299,14 @@ def _finish(run: Run, capacity: Capacity) -> None:
     with run.hired(FINAL_STAGES, "final") as worker:
         if not is_tuned:
             _fine_tune(run, worker)
+        chosen = f"{len(finalists(run))} finalists"
         if (folds := run.plan.experiment.data.folds) is not None:
-            detail = f"{len(finalists(run))} finalists, {folds} folds"
-            with timed(directory, display, "cross_validate", detail):
+            with timed(directory, display, "cross_validate", f"{chosen}, {folds} folds"):
                 cross_validate(run, worker)
-        with timed(directory, display, "evaluate", f"{len(finalists(run))} on the test set"):
+        if run.plan.experiment.final.ensemble is not False:
+            with timed(directory, display, "ensemble", f"of {chosen}"):
+                ensemble(run, worker, finalists(run))
+        with timed(directory, display, "evaluate", f"{chosen} on the test set"):
             evaluate(run, worker)
         explain(run, worker)
         with timed(directory, display, "publish"):

@@ -194,7 +194,10 @@ def _weights(plan: Plan) -> str:
 
 
 def _final(experiment: Experiment) -> str:
-    return f"{_tuning(experiment)}the best {experiment.final.finalists} on the test set, once"
+    final = experiment.final
+    ensemble = {"row": "; their ensemble has a row", True: "; their ensemble may win", False: ""}
+    best = f"the best {final.finalists} on the test set, once"
+    return f"{_tuning(experiment)}{best}{ensemble[final.ensemble]}"
 
 
 def _tuning(experiment: Experiment) -> str:

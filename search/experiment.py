@@ -182,19 +182,26 @@ class Final(Section):
     `fine_tune_trials` is how many ways of fine-tuning the winner's top block are tried, paper A's
     first; the best one stands for the fine-tuned winner. `fine_tune_backbones` names backbones
     whose trial is fine-tuned as well, in paper A's way, if it is not the winner.
+
+    `ensemble` says what becomes of a mean of the finalists' answers: `row` gives it its row in the
+    leaderboard, `true` lets it be the winner too, `false` makes none.
     """
 
     fine_tune: bool = True
     fine_tune_trials: int = Field(default=4, ge=1, le=100)
     fine_tune_backbones: tuple[str, ...] = ()
     finalists: int = Field(default=5, ge=1, le=50)
-    ensemble: bool = False
+    ensemble: Literal["row"] | bool = "row"
 
-    @model_validator(mode="after")
-    def _only_what_is_built(self) -> Final:
-        if self.ensemble:
-            raise ValueError("`final.ensemble` is not available yet; leave it at false")
-        return self
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _row_or_whether(cls, value: Any) -> Any:
+        if value != "row" and not isinstance(value, bool):
+            raise ValueError(
+                "`final.ensemble` is row (a row in the leaderboard), true (it may be the winner as "
+                f"well) or false (none); received {value!r}"
+            )
+        return value
 
 
 def _place(weights: str) -> str:

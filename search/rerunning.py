@@ -14,19 +14,23 @@ import trainables
 from neurosweep.errors import DataError, ExperimentError, RunDirectoryError, UserError
 from search import provenance
 from search.experiment import Experiment
+from search.retraining import Retrained, train_again, with_weights_here
 from search.stages.prepare import division, read_source, recorded_division
 from search.staging.images import have_images
-from search.staging.recipe_weights import with_weights
 
 __all__ = ["rerun"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """What is to be trained again, and what came out the first time."""
+    """What is to be trained again, and what came out the first time.
+
+    Of an ensemble, `val_accuracy` is what its final weights reached on the images that chose them:
+    the row's own figure is of the weights of each fold, which are not kept.
+    """
 
     name: str
-    recipe: trainables.Recipe
+    model: trainables.Recipe | trainables.Ensemble
     runtime: trainables.Runtime
     val_accuracy: float | None
     source: scans.Source
@@ -63,27 +67,13 @@ def rerun(
         raise ExperimentError(f"{target} holds one recipe; leave out --rank and --trial")
     make = _from_config if is_config else _from_run
     row = make(target, rank, trial, data, allow_other_data)
-    recipe = with_weights(row.recipe)
+    model = with_weights_here(row.model)
     trainables.start(row.runtime)
-    task = row.recipe.task
-    dataset = scans.open_dataset(
-        row.source, image_size=task.image_size, color="grey" if task.channels == 1 else "rgb"
-    )
-    yield f"training {row.name}: {_title(row.recipe)}, seed {row.recipe.seed}"
-    result = trainables.rerun(recipe, dataset, _print_epoch)
-    yield _compare(row, result, len(dataset.validation))
+    trained = yield from train_again(row.name, model, row.model, row.source)
+    yield _compare(row, trained)
     if output is not None:
-        _write(output, row, recipe, result, dataset)
+        trained.write(output, _scores(row, trained))
         yield f"{output / 'model.keras'}"
-
-
-def _print_epoch(epoch: trainables.EpochRecord) -> bool:
-    print(
-        f"  epoch {epoch['epoch']:3d}  val_accuracy {epoch['val_accuracy']:.4f}  "
-        f"val_loss {epoch['val_loss']:.4f}  {epoch['seconds']:.1f} s",
-        flush=True,
-    )
-    return True
 
 
 def _from_run(
@@ -95,18 +85,28 @@ def _from_run(
     source = _checked(source, run.info["experiment"], allow_other_data)
     file = run.path / "trials" / record.trial_id / "record.json"
     try:
-        recipe = trainables.Recipe.from_dict(json.loads(file.read_text("utf-8"))["recipe"])
+        told = json.loads(file.read_text("utf-8"))
+        model, recorded = _recorded(told, record)
     except (OSError, ValueError, KeyError) as error:
         raise RunDirectoryError(f"{file} cannot be read ({error}); was it edited?") from None
     return _Row(
         name=record.trial_id,
-        recipe=recipe,
+        model=model,
         runtime=trainables.Runtime(**record.runtime),
-        val_accuracy=record.val_accuracy,
+        val_accuracy=recorded,
         source=source,
         division=recorded_division(Experiment.model_validate(run.info["experiment"]), source.split),
         machine={"versions": run.info.get("versions"), "hardware": run.info.get("hardware")},
     )
+
+
+def _recorded(
+    told: Mapping[str, Any], record: reports.TrialRecord
+) -> tuple[trainables.Recipe | trainables.Ensemble, float | None]:
+    """What a record.json says is to be trained, and the accuracy to compare with."""
+    if record.stage is reports.Stage.ENSEMBLE:
+        return trainables.Ensemble.from_list(told["ensemble"]), float(told["fitted_val_accuracy"])
+    return trainables.Recipe.from_dict(told["recipe"]), record.val_accuracy
 
 
 def _chosen(run: reports.Run, rank: int | None, trial: str | None) -> reports.TrialRecord:
@@ -170,7 +170,7 @@ def _from_config(
     path: Path, rank: int | None, trial: str | None, data: Path | str | None, allow_other_data: bool
 ) -> _Row:
     del rank, trial
-    recipe, scores = trainables.read_config(path)
+    model, scores = trainables.read_config(path)
     if data is None:
         raise DataError(
             f"{path} says how to train and not where the images are; name their folder with "
@@ -206,17 +206,19 @@ def _from_config(
         )
     return _Row(
         name=str(scores.get("trial_id", path.name)),
-        recipe=recipe,
+        model=model,
         runtime=trainables.Runtime(**scores["runtime"]),
-        val_accuracy=scores.get("val_accuracy"),
+        val_accuracy=scores.get(
+            "val_accuracy" if isinstance(model, trainables.Recipe) else "fitted_val_accuracy"
+        ),
         source=source,
         division=how,
         machine=scores.get("machine", {}),
     )
 
 
-def _compare(row: _Row, result: trainables.FitResult, images: int) -> str:
-    ours, theirs = result.val_accuracy, row.val_accuracy
+def _compare(row: _Row, trained: Retrained) -> str:
+    ours, theirs, images = trained.val_accuracy, row.val_accuracy, trained.images
     if theirs is None:
         return f"validation accuracy {ours:.4f}; none was recorded for this row"
     line = f"validation accuracy {ours:.4f}, recorded {theirs:.4f}"
@@ -251,31 +253,13 @@ def _check_output(output: Path | None) -> None:
         )
 
 
-def _write(
-    output: Path,
-    row: _Row,
-    recipe: trainables.Recipe,
-    result: trainables.FitResult,
-    dataset: scans.Dataset,
-) -> None:
-    scores = {
+def _scores(row: _Row, trained: Retrained) -> dict[str, Any]:
+    return {
         "trial_id": row.name,
-        "val_accuracy": result.val_accuracy,
-        "val_loss": result.val_loss,
-        "data_fingerprint": dataset.fingerprint,
-        "synthetic": dataset.synthetic,
+        **trained.figures,
+        "data_fingerprint": row.source.fingerprint,
+        "synthetic": row.source.synthetic,
         "division": {**row.division, "parts": scans.parts_hash(row.source.split)},
         "machine": provenance.machine(),
         "runtime": row.runtime.record(),
     }
-    statistics = trainables.Statistics.of(dataset)
-    trainables.export_winner(
-        recipe, result.weights, statistics, output, scores=scores, recorded=row.recipe
-    )
-
-
-def _title(recipe: trainables.Recipe) -> str:
-    backbone = recipe.configuration.get("transfer/backbone")
-    name = recipe.family if backbone is None else f"{recipe.family}/{backbone}"
-    tuned = "" if recipe.fine_tune is None else ", then its top block"
-    return f"{name} at {recipe.task.image_size} px for up to {recipe.epochs} epochs{tuned}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trainables.assemble import Statistics
+    from trainables.ensembles.members import Ensemble, Member, weighted_mean
+    from trainables.ensembles.network import ensemble_latency, export_ensemble
     from trainables.evaluation import evaluate, latency
     from trainables.explanation import Explained, Explainer, Wanted, explain_part
     from trainables.fine_tuning import fine_tune
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from trainables.runtime import Runtime, start
 
 __all__ = [
+    "Ensemble",
     "EpochRecord",
     "Evaluation",
     "Explained",
     "Explainer",
     "FineTune",
     "FitResult",
+    "Member",
     "Probed",
     "Recipe",
     "Report",
@@ -37,8 +41,10 @@ __all__ = [
     "Statistics",
     "Wanted",
     "Winner",
+    "ensemble_latency",
     "evaluate",
     "explain_part",
+    "export_ensemble",
     "export_winner",
     "fine_tune",
     "fit",
@@ -51,15 +57,18 @@ __all__ = [
     "read_config",
     "rerun",
     "start",
+    "weighted_mean",
 ]
 
 _HOME = {
+    "Ensemble": "ensembles.members",
     "EpochRecord": "results",
     "Evaluation": "results",
     "Explained": "explanation",
     "Explainer": "explanation",
     "FineTune": "recipe",
     "FitResult": "results",
+    "Member": "ensembles.members",
     "Probed": "probing",
     "Recipe": "recipe",
     "Report": "results",
@@ -67,8 +76,10 @@ _HOME = {
     "Statistics": "assemble",
     "Wanted": "explanation",
     "Winner": "prediction",
+    "ensemble_latency": "ensembles.network",
     "evaluate": "evaluation",
     "explain_part": "explanation",
+    "export_ensemble": "ensembles.network",
     "latency": "evaluation",
     "export_winner": "publishing",
     "fine_tune": "fine_tuning",
@@ -81,6 +92,7 @@ _HOME = {
     "read_config": "publishing",
     "rerun": "replay",
     "start": "runtime",
+    "weighted_mean": "ensembles.members",
 }
 
 

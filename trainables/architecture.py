@@ -11,7 +11,7 @@ from trainables.assemble import build_family
 from trainables.recipe import Recipe
 from trainables.thawing import thawed
 
-__all__ = ["VERSION", "describe_network"]
+__all__ = ["VERSION", "describe_ensemble", "describe_network"]
 
 VERSION = 1
 """Raised when a key of the description changes its name or meaning."""
@@ -30,12 +30,20 @@ def describe_network(recipe: Recipe, core: keras.Model) -> dict[str, Any]:
         (without the batch; None where a side is open), `parameters`, `inbound` (names) and
         `trainable`: whether any of its weights were changed by training or by fine-tuning.
     """
-    tuned = _tuned(recipe, core)
+    return _described(core, _tuned(recipe, core))
+
+
+def describe_ensemble(model: keras.Model) -> dict[str, Any]:
+    """Describe a published ensemble in the same way, each member as one layer."""
+    return _described(model, frozenset())
+
+
+def _described(model: keras.Model, tuned: Collection[str]) -> dict[str, Any]:
     return {
         "version": VERSION,
-        "name": core.name,
-        "parameters": int(core.count_params()),
-        "layers": [_layer(one, tuned) for one in core.operations],
+        "name": model.name,
+        "parameters": int(model.count_params()),
+        "layers": [_layer(one, tuned) for one in model.operations],
     }
 
 

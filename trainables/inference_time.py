@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +30,22 @@ _SECONDS = 3.0  # after which no further call begins: finalists are several, and
 _WARM_UP_SECONDS = 1.0  # after which no further call to warm up begins
 
 
-def measured_latency(meter: Meter, images: NDArray[np.uint8]) -> Latency:
+Network = Callable[[NDArray[Any]], object]
+"""Answers for images: a `Meter`, or what else takes them along the first axis."""
+
+
+def measured_latency(network: Network, images: NDArray[Any]) -> Latency:
     """Times single images and batches, each after a warm-up.
 
     Args:
-        meter: The network, as it is published.
-        images: (n, height, width, channel), n at least 1; fewer than 32 are repeated.
+        network: As it is published.
+        images: What it takes, such as (n, height, width, channel) uint8, n at least 1; fewer than
+            32 are repeated.
     """
     batch = images[np.arange(BATCH) % len(images)]
-    return Latency(one=_times_of(meter, images[:1]), batch=_times_of(meter, batch), device=device())
+    return Latency(
+        one=_times_of(network, images[:1]), batch=_times_of(network, batch), device=device()
+    )
 
 
 def median_of_one(meter: Meter, image: NDArray[np.uint8]) -> float:
@@ -52,17 +61,17 @@ def device() -> str:
     return f"{processor()}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
-def _times_of(meter: Meter, images: NDArray[np.uint8]) -> Times:
-    times = _calls(meter, images, _MOST_CALLS, _SECONDS)
+def _times_of(network: Network, images: NDArray[Any]) -> Times:
+    times = _calls(network, images, _MOST_CALLS, _SECONDS)
     return Times(median=float(np.median(times)), p95=float(np.percentile(times, 95)))
 
 
-def _calls(meter: Meter, images: NDArray[np.uint8], most: int, seconds: float) -> list[float]:
+def _calls(network: Network, images: NDArray[Any], most: int, seconds: float) -> list[float]:
     """Milliseconds of each call: the most there may be, or what fits, but no fewer than needed."""
     began = time.perf_counter()
     for done in range(_WARM_UP_CALLS):
         if done == 0 or time.perf_counter() - began < _WARM_UP_SECONDS:
-            meter(images)
+            network(images)
             beat()
     times: list[float] = []
     began = time.perf_counter()
@@ -70,7 +79,7 @@ def _calls(meter: Meter, images: NDArray[np.uint8], most: int, seconds: float) -
         len(times) < most and time.perf_counter() - began < seconds
     ):
         before = time.perf_counter()
-        meter(images)
+        network(images)
         times.append((time.perf_counter() - before) * 1000)
         beat()
     return times

@@ -16,7 +16,7 @@ __all__ = ["accuracy", "classification_report", "confusion", "cross_entropy", "m
 _SMALLEST_PROBABILITY = 1e-7
 
 
-def accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def accuracy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
     """Share of rows whose most probable class is the true one, 0 to 1.
 
     Args:
@@ -26,7 +26,7 @@ def accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     return float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
-def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def cross_entropy(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
     """Mean of -ln(probability of the true class), without label smoothing.
 
     Args:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from neurosweep.errors import RunDirectoryError
 from trainables.architecture import describe_network
 from trainables.assemble import Statistics, build_core, scaling_layers
+from trainables.ensembles.members import Ensemble
 from trainables.fitting import start_afresh
 from trainables.recipe import Recipe
 
-__all__ = ["export_winner", "read_config"]
+__all__ = ["export_winner", "published_network", "read_config", "write_winner"]
 
 # Pillow's own weights of red, green and blue in grey, in 1/65536. Whole numbers below 2**24 are
 # exact in float32, so the model's grey equals Pillow's to the last bit.
@@ -51,31 +52,68 @@ def export_winner(
         recorded: The recipe as it is written down, where it names the same weights otherwise: a
             folder of this machine says nothing on another one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     start_afresh(recipe.seed)
     core = build_core(recipe, weights=weights)
     # Before it becomes part of the published model, which adds places where its layers are used.
-    layers = {**describe_network(recipe, core), "trial_id": (scores or {}).get("trial_id")}
-    model = _published(recipe, core, statistics)
-    aside = folder / f".{os.getpid()}-model.keras"
-    model.save(aside)
-    aside.replace(folder / "model.keras")
+    layers = describe_network(recipe, core)
     config = {
         "recipe": (recorded or recipe).to_dict(),
         "classes": list(recipe.task.classes),
         "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
         "scores": dict(scores or {}),
     }
-    _write(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    _write(folder / "labels.json", json.dumps(list(recipe.task.classes), indent=2) + "\n")
-    _write(folder / "architecture.json", json.dumps(layers, indent=1) + "\n")
+    write_winner(folder, published_network(recipe, core, statistics), config, layers)
 
 
-def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe and the scores in a winner's config.yaml.
+def published_network(
+    recipe: Recipe, core: keras.Model, statistics: Statistics, *, name: str | None = None
+) -> keras.Model:
+    """A trained network as it is published: raw RGB images of any size in, probabilities out.
+
+    Args:
+        recipe: What `core` was built from.
+        core: The trained network.
+        statistics: Of the data it was trained on.
+        name: Of the model; None for its family's.
+    """
+    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
+    images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
+    if recipe.task.channels == 1:
+        images = _grey(images)
+    images = _resize(images, recipe.task.image_size)
+    for layer in scaling_layers(recipe, statistics):
+        images = layer(images)
+    return keras.Model(photos, core(images), name=name or recipe.family)
+
+
+def write_winner(
+    folder: Path, model: keras.Model, config: Mapping[str, Any], layers: Mapping[str, Any]
+) -> None:
+    """Write a model, its configuration, its labels and its layers, each file whole.
+
+    Args:
+        folder: Made if missing; files of the same names are replaced.
+        model: What `published_network` gives, or several of them as one.
+        config: What config.yaml says: plain values, the names of the classes under `classes`,
+            figures under `scores`.
+        layers: What architecture.json says, but for whose network it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".{os.getpid()}-model.keras"
+    model.save(aside)
+    aside.replace(folder / "model.keras")
+    _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    _write(folder / "labels.json", json.dumps(list(config["classes"]), indent=2) + "\n")
+    of = {**layers, "trial_id": config["scores"].get("trial_id")}
+    _write(folder / "architecture.json", json.dumps(of, indent=1) + "\n")
+
+
+def read_config(path: Path) -> tuple[Recipe | Ensemble, dict[str, Any]]:
+    """The recipe, or the ensemble with those of its members, and the scores in a config.yaml.
 
     Raises:
         RunDirectoryError: The file is missing or is none of ours.
+        ExperimentError: A recipe in it is none of this version, or the ensemble is none.
     """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -84,24 +122,15 @@ def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
             f"A winner's configuration is a YAML file; received {path} ({error}). "
             "Give winner/config.yaml of a finished run."
         ) from error
-    if not isinstance(config, dict) or "recipe" not in config:
+    if not isinstance(config, dict) or not {"recipe", "ensemble"} & config.keys():
         raise RunDirectoryError(
-            f"A winner's configuration has the key 'recipe'; received {path} without it. "
-            "Give winner/config.yaml of a finished run."
+            "A winner's configuration has the key 'recipe', or 'ensemble'; received "
+            f"{path} without either. Give winner/config.yaml of a finished run."
         )
-    return Recipe.from_dict(config["recipe"]), dict(config.get("scores") or {})
-
-
-def _published(recipe: Recipe, core: keras.Model, statistics: Statistics) -> keras.Model:
-    """Raw RGB images of any size in, probabilities out."""
-    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
-    images = keras.layers.Rescaling(1.0, name="to_float", dtype="float32")(photos)
-    if recipe.task.channels == 1:
-        images = _grey(images)
-    images = _resize(images, recipe.task.image_size)
-    for layer in scaling_layers(recipe, statistics):
-        images = layer(images)
-    return keras.Model(photos, core(images), name=recipe.family)
+    scores = dict(config.get("scores") or {})
+    if "ensemble" in config:
+        return Ensemble.from_list(config["ensemble"]), scores
+    return Recipe.from_dict(config["recipe"]), scores
 
 
 def _grey(images: keras.KerasTensor) -> keras.KerasTensor:

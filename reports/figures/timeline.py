@@ -1,4 +1,4 @@
-"""What ran when: trials as bars in lanes, as many lanes as workers were busy at once."""
+"""What ran when: trials as bars in lanes, a lane for each worker where records name it."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,8 +29,13 @@ _LONG = 180.0  # minutes, from which hours are read more easily
 _CAPTION = (
     "which trials ran side by side, and where workers had nothing to do: gaps at the beginning "
     "are their start, gaps at the end are the wait for the last trials. Faint: pruned. Outlined: "
-    "failed. Records do not say which worker had a trial: trials are packed into lanes, as many "
-    "as workers were busy at once."
+    "failed."
+)
+_WORKERS = " A lane is a worker."
+_REST = " A lane is a worker; trials of which no worker is recorded stand in the last lanes."
+_PACKED = (
+    " Records do not say which worker had a trial: trials are packed into lanes, as many as "
+    "workers were busy at once."
 )
 
 
@@ -58,10 +63,13 @@ def timeline_figures(page: Page) -> list[Figure]:
         Figure(
             key="timeline",
             title="What ran when",
-            caption=_CAPTION + _left_out(len(every) - len(lanes), len(every), many=many),
+            caption=_CAPTION
+            + _what_a_lane_is(every)
+            + _left_out(len(every) - len(lanes), len(every), many=many),
             chart=_Timeline(lanes, begin, page.looks, many=many).draw(),
             numbers={
                 "lane": [lane.name for lane, _ in drawn],
+                "worker": [lane.worker for lane, _ in drawn],
                 "trial_id": [record.trial_id for _, record in drawn],
                 "family": [record.family for _, record in drawn],
                 "status": [str(record.status) for _, record in drawn],
@@ -74,6 +82,13 @@ def timeline_figures(page: Page) -> list[Figure]:
 
 def _after(time: str, begin: datetime) -> float:
     return (parse_time(time) - begin).total_seconds()
+
+
+def _what_a_lane_is(lanes: Sequence[Lane]) -> str:
+    known = [lane.worker is not None for lane in lanes]
+    if all(known):
+        return _WORKERS
+    return _REST if any(known) else _PACKED
 
 
 def _left_out(lanes: int, every: int, *, many: bool) -> str:
@@ -177,5 +192,5 @@ class _Timeline:
         took = _after(record.finished_at, self._begin) - _after(record.started_at, self._begin)
         return (
             f"trial {record.trial_id}, {model(record)}: {duration(took)}, {record.status}, "
-            f"{percent(record.val_accuracy)} %"
+            f"{percent(record.val_accuracy)} %{f', on {record.worker}' if record.worker else ''}"
         )

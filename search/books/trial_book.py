@@ -259,7 +259,7 @@ class TrialBook:
         """
         self._run.append(f"trials/{trial_id}/epochs.jsonl", json.dumps(epoch), sync=False)
         running = self._running[trial_id]
-        running.node = running.node if where is None else where.rpartition("/")[0]
+        running.worker = where or running.worker
         self._know(running, epoch, where)
 
     def score(self, epoch: EpochRecord) -> float:

@@ -48,7 +48,7 @@ class RunningTrial:
         best: Its best score so far; higher is better.
         stop_detail: Why the scheduler stops it, once it does.
         memory_detail: Why it goes through its batches in parts, if it does.
-        node: The host that its last epoch ran on.
+        worker: Host and process, as HOST/PID, that its last epoch ran on.
     """
 
     assignment: Assignment
@@ -57,7 +57,12 @@ class RunningTrial:
     best: float = -math.inf
     stop_detail: str | None = None
     memory_detail: str | None = None
-    node: str | None = None
+    worker: str | None = None
+
+    @property
+    def node(self) -> str | None:
+        """The host that its last epoch ran on."""
+        return None if self.worker is None else self.worker.rpartition("/")[0]
 
     def split_batches(self, parts: int, why: str) -> None:
         """Has its recipe say that it goes through each batch in so many parts."""
@@ -247,6 +252,7 @@ class RecordMaker:
             tracing_seconds=trial.total("tracing_seconds"),
             accumulation=parts_of(recipe.accumulation),
             node=trial.node,
+            worker=trial.worker,
             stop_detail=_joined(stop_detail, trial.memory_detail),
             **{**self._facts, "runtime": runtime, **figures},
         )

@@ -1,4 +1,4 @@
-"""Stage 7: the finalists on the test set, which is opened once, after all choosing is done.
+"""Stage 8: the finalists on the test set, which is opened once, after all choosing is done.
 
 Each figure is given twice, from the same probabilities: over all test images, and over the clean
 ones, of which no copy, near-copy or slice of the same patient was trained or chosen on.
@@ -6,7 +6,8 @@ ones, of which no copy, near-copy or slice of the same patient was trained or ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +22,10 @@ from reports.scores.roc import macro_roc_auc
 from reports.scores.temperature import at_temperature
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
 from search.stages.context import Run, StageWorkers, true_labels
+from search.stages.ensemble import ensemble_of, read_ensemble, recorded_latency
 from search.stages.fine_tune import read_recipe, winner_of
-from trainables import Evaluation, metrics
+from trainables import Evaluation, metrics, weighted_mean
+from trainables.results import Latency
 
 __all__ = ["evaluate", "figures_of", "finalists"]
 
@@ -38,7 +41,10 @@ _FIGURES = (
 
 
 def finalists(run: Run) -> list[TrialRecord]:
-    """The models that see the test set: the best few, the best of each family, the fine-tuned."""
+    """The networks that see the test set: the best few, the best of each family, the fine-tuned.
+
+    Their ensemble has no weights of its own and is not among them.
+    """
     trained = [record for record in run.records if has_weights(run.directory, record.trial_id)]
     searched = [record for record in trained if record.stage == Stage.SEARCH]
     best = finalists_of(searched, run.plan.experiment.final.finalists, run.ranking)
@@ -54,16 +60,22 @@ def finalists(run: Run) -> list[TrialRecord]:
 
 def evaluate(run: Run, worker: StageWorkers) -> None:
     """Opens the test set and writes evaluation.json; does nothing if these were evaluated."""
-    chosen = finalists(run)
-    evaluated = run.directory.info.get("evaluated", [])
-    if evaluated == [record.trial_id for record in chosen]:
+    chosen, ensemble = finalists(run), ensemble_of(run)
+    names = [record.trial_id for record in chosen]
+    if ensemble is not None:
+        names.append(ensemble.trial_id)
+    if run.directory.info.get("evaluated", []) == names:
         return
     opened = datetime.now(UTC).isoformat(timespec="seconds")
     openings = [*run.directory.info.get("test_openings", []), opened]
     run.directory.update(test_openings=openings)
+    found = {record.trial_id: _look(run, worker, record.trial_id) for record in chosen}
+    if ensemble is not None:
+        found[ensemble.trial_id] = _together(run, ensemble.trial_id, found)
+        chosen = [*chosen, ensemble]
     labels = true_labels(run.source, "test")
     clean = scans.clean_test_rows(run.source.split)
-    figures = [_evaluate_one(run, worker, record, labels, clean) for record in chosen]
+    figures = [_figures(run, one, found[one.trial_id], labels, clean) for one in chosen]
     run.directory.write_json(
         "evaluation.json",
         {
@@ -75,7 +87,7 @@ def evaluate(run: Run, worker: StageWorkers) -> None:
             "test_images_clean": None if clean is None else int(clean.sum()),
         },
     )
-    run.directory.update(evaluated=[record.trial_id for record in chosen])
+    run.directory.update(evaluated=names)
 
 
 def figures_of(
@@ -124,14 +136,15 @@ def figures_of(
     return dict(zip(_FIGURES, figures, strict=True))
 
 
-def _evaluate_one(
-    run: Run,
-    worker: StageWorkers,
-    record: TrialRecord,
-    labels: NDArray[np.int64],
-    clean: NDArray[np.bool_] | None,
-) -> dict[str, Any]:
-    trial_id = record.trial_id
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What a model said of the test images, (images, classes), and how long it takes."""
+
+    probabilities: NDArray[np.float32]
+    latency: Latency
+
+
+def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Look:
     payload = {
         "recipe": read_recipe(run.directory, trial_id),
         "weights": load_weights(run.directory, trial_id),
@@ -139,10 +152,31 @@ def _evaluate_one(
         "part": "test",
     }
     result: Evaluation = worker.run("evaluate", payload)
-    save_array(run.directory, f"trials/{trial_id}/test.npy", result.probabilities)
+    return _Look(probabilities=result.probabilities, latency=result.latency)
+
+
+def _together(run: Run, trial_id: str, found: Mapping[str, _Look]) -> _Look:
+    """What the ensemble says, from its members' answers: nobody looks at the images again."""
+    members = read_ensemble(run.directory, trial_id)
+    said = [found[member.trial_id].probabilities for member in members.members]
+    return _Look(
+        probabilities=weighted_mean(said, members.weights),
+        latency=recorded_latency(run.directory, trial_id),
+    )
+
+
+def _figures(
+    run: Run,
+    record: TrialRecord,
+    look: _Look,
+    labels: NDArray[np.int64],
+    clean: NDArray[np.bool_] | None,
+) -> dict[str, Any]:
+    trial_id = record.trial_id
+    save_array(run.directory, f"trials/{trial_id}/test.npy", look.probabilities)
     everywhere, without_leaks = (
         figures_of(
-            result.probabilities,
+            look.probabilities,
             labels,
             chosen,
             classes=run.source.classes,
@@ -155,11 +189,11 @@ def _evaluate_one(
         "trial_id": trial_id,
         "test_accuracy": everywhere.pop("accuracy"),
         "test_accuracy_clean": without_leaks.pop("accuracy"),
-        "latency_ms": result.latency.one.median,
-        "latency_p95_ms": result.latency.one.p95,
-        "latency_32_ms": result.latency.batch.median,
-        "latency_32_p95_ms": result.latency.batch.p95,
-        "latency_device": result.latency.device,
+        "latency_ms": look.latency.one.median,
+        "latency_p95_ms": look.latency.one.p95,
+        "latency_32_ms": look.latency.batch.median,
+        "latency_32_p95_ms": look.latency.batch.p95,
+        "latency_device": look.latency.device,
         **everywhere,
         **{f"{name}_clean": figure for name, figure in without_leaks.items()},
     }

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError, TrialError
-from reports import Stage, TrialRecord
+from reports import TrialRecord
 from reports.explanation_pictures import map_png, picture_png
 from reports.explanations import (
     EXPLANATIONS,
@@ -33,8 +33,9 @@ from search.books.weights_kept import load_weights
 from search.runs.run_directory import RunDirectory
 from search.runs.whole_folders import replace_folder
 from search.stages.context import Run, StageWorkers, timed, true_labels
+from search.stages.ensemble import published
 from search.stages.explained_images import MOST_MISCLASSIFIED, Answers
-from search.stages.fine_tune import read_recipe, winner_of
+from search.stages.fine_tune import read_recipe
 from trainables import Explained, Wanted
 
 __all__ = ["explain"]
@@ -48,7 +49,7 @@ def explain(run: Run, worker: StageWorkers) -> None:
     What goes wrong on the worker does not end the run, whose figures stand: it is said, noted in
     run.yaml for the report, and a later sitting tries again.
     """
-    winner = _winner(run)
+    winner = published(run)
     with timed(run.directory, run.display, "explain", winner.trial_id):
         labels = true_labels(run.source, "test")
         shape = (len(labels), len(run.source.classes))
@@ -70,13 +71,6 @@ def explain(run: Run, worker: StageWorkers) -> None:
             return
         replace_folder(run.directory, _FOLDER, files)
         run.directory.update(explained=made_of)
-
-
-def _winner(run: Run) -> TrialRecord:
-    """The one that is published: an ensemble only where the experiment lets it win."""
-    may_be_ensemble = run.plan.experiment.final.ensemble is True
-    records = (one for one in run.records if may_be_ensemble or one.stage != Stage.ENSEMBLE)
-    return winner_of(records, run.ranking)
 
 
 def _network_of(run: RunDirectory, trial_id: str) -> str:

@@ -24,6 +24,7 @@ from search.screening.images import Images
 from search.staging.local_weights import are_files, delivered_file, find_weights
 from search.staging.writing import writing
 from search.workers.depot import RemoteDepot
+from search.workers.task_recipes import recipes_of
 from trainables import Recipe
 from trainables.features.frozen import Frozen, looked_at
 from trainables.features.shards import shards
@@ -79,9 +80,14 @@ class Errands:
         if task == "extract":
             self._weights(depot, payload["frozen"])
             return
-        recipe: Recipe | None = payload.get("recipe")
-        if recipe is None or recipe.family != "transfer" or recipe.weights_hash == "":
-            return
+        for recipe in recipes_of(payload):
+            if recipe.family == "transfer" and recipe.weights_hash != "":
+                self._fetch_for(depot, task, recipe, payload)
+
+    def _fetch_for(
+        self, depot: RemoteDepot, task: str, recipe: Recipe, payload: Mapping[str, Any]
+    ) -> None:
+        """Fetches what a task needs for one of its recipes."""
         wanted = self._wanted(task, recipe, payload)
         whole = [self._features(depot, images, frozen, rows) for images, frozen, rows in wanted]
         if task != "fit" or not all(whole) or payload.get("with_latency", False):

@@ -10,6 +10,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, lru_cache, wraps
 from pathlib import Path
@@ -22,16 +23,29 @@ import scans
 import trainables
 from search.staging.local_weights import delivery, worker_weights
 from search.workers.state_rhythm import KEEP_SECONDS, StateRhythm
-from trainables import EpochRecord, Evaluation, Explained, FitResult, Recipe, Runtime, Wanted
+from search.workers.task_recipes import recipes_of
+from trainables import (
+    Ensemble,
+    EpochRecord,
+    Evaluation,
+    Explained,
+    FitResult,
+    Recipe,
+    Runtime,
+    Wanted,
+)
 from trainables.alive import BreakOff
 from trainables.features.frozen import Frozen
 from trainables.features.store import Packed, unpack
+from trainables.results import Latency
 
 __all__ = [
     "cross_validate",
+    "ensemble_latency",
     "evaluate",
     "explain",
     "export",
+    "export_ensemble",
     "extract",
     "fine_tune",
     "fit",
@@ -68,10 +82,9 @@ def _delivered(task: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(task)
     def run(*args: P.args, **payload: P.kwargs) -> R:
-        frozen = _frozen_of(payload)
-        if frozen is None:
-            return task(*args, **payload)
-        with delivery(frozen.weights, frozen.backbone, frozen.weights_hash):
+        with ExitStack() as awaited:
+            for one in _frozen_of(payload):
+                awaited.enter_context(delivery(one.weights, one.backbone, one.weights_hash))
             return task(*args, **payload)
 
     return run
@@ -261,12 +274,51 @@ def export(
 ) -> dict[str, bytes]:
     """Makes the winner's files and returns their contents by name."""
     del report
-    statistics = trainables.Statistics.of(_dataset(source, recipe))
+    statistics, local = trainables.Statistics.of(_dataset(source, recipe)), _local(recipe)
+    return _files_of(
+        lambda folder: trainables.export_winner(
+            local, weights, statistics, folder, scores=scores, recorded=recipe
+        )
+    )
+
+
+@_delivered
+def ensemble_latency(
+    *, ensemble: Ensemble, weights: Sequence[Weights], source: scans.Source, report: Report
+) -> Latency:
+    """How long images take through all members of an ensemble, as one network."""
+    del report
+    datasets = [_dataset(source, member.recipe) for member in ensemble.members]
+    return trainables.ensemble_latency(_local_members(ensemble), weights, datasets)
+
+
+@_delivered
+def export_ensemble(
+    *,
+    ensemble: Ensemble,
+    weights: Sequence[Weights],
+    source: scans.Source,
+    scores: Mapping[str, Any],
+    report: Report,
+) -> dict[str, bytes]:
+    """Makes the files of a winner that is an ensemble and returns their contents by name."""
+    del report
+    statistics = [
+        trainables.Statistics.of(_dataset(source, member.recipe)) for member in ensemble.members
+    ]
+    local = _local_members(ensemble)
+    return _files_of(
+        lambda folder: trainables.export_ensemble(
+            local, weights, statistics, folder, scores=scores, recorded=ensemble
+        )
+    )
+
+
+def _files_of(write: Callable[[Path], None]) -> dict[str, bytes]:
+    """What is written into a folder, by name; the folder is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="neurosweep-winner-") as name:
         folder = Path(name)
-        trainables.export_winner(
-            _local(recipe), weights, statistics, folder, scores=scores, recorded=recipe
-        )
+        write(folder)
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -281,20 +333,25 @@ def color_of(channels: int) -> str:
 
 def _local(recipe: Recipe) -> Recipe:
     """The recipe with the place of its weights on this machine; what is recorded keeps its own."""
-    frozen = _frozen_of({"recipe": recipe})
-    if frozen is None:
-        return recipe
-    weights = worker_weights(frozen.weights, frozen.backbone, frozen.weights_hash)
-    return replace(recipe, weights=weights)
+    for frozen in _frozen_of({"recipe": recipe}):
+        weights = worker_weights(frozen.weights, frozen.backbone, frozen.weights_hash)
+        return replace(recipe, weights=weights)
+    return recipe
 
 
-def _frozen_of(payload: Mapping[str, Any]) -> Frozen | None:
-    """The backbone that a task is about, if any."""
+def _local_members(ensemble: Ensemble) -> Ensemble:
+    return ensemble.with_recipes([_local(member.recipe) for member in ensemble.members])
+
+
+def _frozen_of(payload: Mapping[str, Any]) -> list[Frozen]:
+    """The backbones that a task is about."""
     if "frozen" in payload:
-        return cast("Frozen", payload["frozen"])
-    recipe: Recipe = payload["recipe"]
-    is_transfer = recipe.family == "transfer" and "transfer/backbone" in recipe.configuration
-    return Frozen.of(recipe) if is_transfer else None
+        return [cast("Frozen", payload["frozen"])]
+    return [
+        Frozen.of(recipe)
+        for recipe in recipes_of(payload)
+        if recipe.family == "transfer" and "transfer/backbone" in recipe.configuration
+    ]
 
 
 def _dataset(source: scans.Source, recipe: Recipe) -> scans.Dataset:

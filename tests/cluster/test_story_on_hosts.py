@@ -19,11 +19,16 @@ TRIALS = 12
 
 @pytest.fixture(scope="module")
 def story(cluster, store):
-    """A search whose images and whose run are on the store, from `submit` to its end."""
+    """A search whose images and whose run are on the store, from `submit` to its end.
+
+    The images are its own: other tests leave theirs in the caches of the hosts.
+    """
     bucket = store.bucket()
+    drawn = ("own", "--images", 200, "--size", 48, "--seed", 11)
+    cluster.laptop.neurosweep("data", "phantom", *drawn)
     images = f"s3://{bucket}/brain-mri"
     put = "import sys; from pyarrow import fs; fs.copy_files(*sys.argv[1:])"
-    done = cluster.laptop.run(sys.executable, "-c", put, "images", images)
+    done = cluster.laptop.run(sys.executable, "-c", put, "own", images)
     assert done.returncode == 0, done.stderr
     began = time.monotonic()
     run = cluster.submit(

@@ -31,7 +31,7 @@ families:
 training: {{epochs: 3, patience: 3, augmentation: false, learning_rate: 0.003}}
 search: {{trials: {TRIALS}, papers: false, seed: 5}}
 resources: {{precision: float32, fused_batch_norm: true}}
-final: {{finalists: 1}}
+final: {{finalists: 1, ensemble: false}}
 """
 
 _MARK = "NEUROSWEEP_TEST_DRIVER"

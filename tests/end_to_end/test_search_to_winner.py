@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from reports import load_leaderboard
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -45,8 +49,8 @@ def test_all_trials_are_recorded_and_none_is_left_running(finished):
     screened = [record for record in records if record["stage"] == "screen"]
     assert [record["trial_id"] for record in screened] == ["screen-MobileNetV2"]
     for record in records:
-        if record in screened:
-            continue  # a probe has no epochs
+        if record in screened or record["stage"] == "ensemble":
+            continue  # a probe has no epochs, nor has a mean
         epochs = lines(finished.path / "trials" / record["trial_id"] / "epochs.jsonl")
         assert len(epochs) == record["epochs"]
         assert [epoch["epoch"] for epoch in epochs] == list(range(1, record["epochs"] + 1))
@@ -157,6 +161,7 @@ def test_run_yaml_tells_how_the_figures_came_about(finished):
         "screen",
         "search",
         "fine_tune",
+        "ensemble",
         "evaluate",
         "explain",
         "publish",
@@ -357,24 +362,118 @@ def with_folds(run, count):
     return folds
 
 
-def test_finalists_are_trained_on_each_fold_before_the_test_set_is_thought_of(
-    finished, neurosweep, tmp_path
-):
-    copy = tmp_path / "copy"
+def with_shy_finalists(run):
+    """Makes a finished run one whose finalists are unsure, each of other validation images.
+
+    So they do better together; the experiment lets their ensemble win.
+    """
+    info = yaml.safe_load((run / "run.yaml").read_text())
+    info["experiment"]["final"]["ensemble"] = True
+    info.pop("ensemble")
+    (run / "run.yaml").write_text(yaml.safe_dump(info, sort_keys=False))
+    for number, path in enumerate(sorted(run.glob("trials/*/weights.npz"))):
+        said = np.load(path.with_name("validation.npy"))
+        images, classes = said.shape
+        sure = np.where(np.arange(images) % 2 == number % 2, 0.95, 0.6)[:, None]
+        called = np.eye(classes)[said.argmax(axis=1)] == 1
+        unsure = np.where(called, sure, (1 - sure) / (classes - 1)).astype(np.float32)
+        np.save(path.with_name("validation.npy"), unsure)
+    records = [r for r in lines(run / "trials.jsonl") if r["stage"] != "ensemble"]
+    for record in records:
+        record["val_loss"] = record["val_loss"] and record["val_loss"] + 1
+    (run / "trials.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+@dataclass(frozen=True)
+class WentOn:
+    """A copy of the finished run that went on, with two folds and unsure finalists."""
+
+    path: Path
+    folds: list[int | None]
+    stdout: str
+
+
+@pytest.fixture(scope="module")
+def went_on(finished, neurosweep, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("went-on") / "copy"
     shutil.copytree(finished.path, copy)
     folds = with_folds(copy, 2)
+    with_shy_finalists(copy)
     done = neurosweep("search", "--resume", "--output", copy)
     assert done.returncode == 0, done.stderr
+    return WentOn(copy, folds, done.stdout)
+
+
+def test_finalists_are_trained_on_each_fold_before_the_test_set_is_thought_of(went_on):
+    copy, folds = went_on.path, went_on.folds
     tested = json.loads((copy / "evaluation.json").read_text())["finalists"]
+    tested = [one for one in tested if not one["trial_id"].startswith("e")]
     crossed = json.loads((copy / "cross_validation.json").read_text())
     assert (crossed["folds"], crossed["images"]) == (2, 240)
     assert [row["trial_id"] for row in crossed["finalists"]] == [one["trial_id"] for one in tested]
     for row in crossed["finalists"]:
-        assert row["done"] == [0, 1], done.stdout
+        assert row["done"] == [0, 1], went_on.stdout
         for fold, accuracy in enumerate(row["accuracies"]):
             right = accuracy * folds.count(fold)
             assert right == pytest.approx(round(right))
-    assert f"{2 * len(tested)} of {2 * len(tested)} rounds measured" in done.stdout
+    assert f"{2 * len(tested)} of {2 * len(tested)} rounds measured" in went_on.stdout
     info = yaml.safe_load((copy / "run.yaml").read_text())
     assert info["stages"]["cross_validate"] > 0
-    assert len(info["test_openings"]) == 1
+
+
+def test_an_ensemble_that_is_first_is_the_winner(went_on):
+    copy = went_on.path
+    config = yaml.safe_load((copy / "winner" / "config.yaml").read_text())
+    rows = load_leaderboard(copy)
+    assert (rows[0].rank, rows[0].stage) == (1, "ensemble"), went_on.stdout
+    assert config["scores"]["trial_id"] == rows[0].trial_id
+    assert len(config["ensemble"]) == rows[0].hyperparameters["ensemble/members"] >= 2
+    said = [
+        one["weight"] * np.load(copy / "trials" / one["trial_id"] / "test.npy")
+        for one in config["ensemble"]
+    ]
+    together = np.load(copy / "trials" / rows[0].trial_id / "test.npy")
+    np.testing.assert_allclose(together, sum(said), atol=1e-6)
+    members = {one["trial_id"] for one in config["ensemble"]}
+    parts = [row.parameters for row in rows if row.trial_id in members]
+    assert rows[0].parameters == sum(parts)
+    assert rows[0].latency_ms > 0
+    # Its finalists were made others: it could not be known at the first opening.
+    assert len(yaml.safe_load((copy / "run.yaml").read_text())["test_openings"]) == 2
+
+
+def test_an_ensemble_predicts_what_it_said_of_the_test_set_and_trained_again_the_same(
+    went_on, finished, neurosweep, tmp_path
+):
+    copy, again = tmp_path / "copy", tmp_path / "again"
+    shutil.copytree(went_on.path, copy)
+    row = load_leaderboard(copy)[0]
+    name, members = row.trial_id, row.hyperparameters["ensemble/members"]
+    split = pq.read_table(copy / "split.parquet").to_pylist()
+    files = [finished.data / row["file"] for row in split if row["part"] == "test"]
+    config = copy / "winner" / "config.yaml"
+    done = neurosweep("rerun", config, "--data", finished.data, "--output", again)
+    assert done.returncode == 0, done.stderr
+    assert f"(member 2 of {members} of {name}, weight " in done.stdout
+    assert "on the images that its weights were chosen on" in done.stdout
+    for winner in ("winner", again):
+        if winner == again:
+            shutil.rmtree(copy / "winner")
+            again.rename(copy / "winner")
+        out = tmp_path / "predictions.parquet"
+        told = neurosweep("predict", copy, *files, "--format", "parquet", "--output", out)
+        assert told.returncode == 0, told.stderr
+        classes = json.loads((copy / "winner" / "labels.json").read_text())
+        rows = pq.read_table(out).to_pylist()
+        predicted = np.array([[row[one] for one in classes] for row in rows])
+        saved = np.load(copy / "trials" / name / "test.npy")
+        np.testing.assert_allclose(predicted, saved, atol=1e-4)
+
+
+def test_an_ensembles_row_is_trained_again_member_by_member(went_on, neurosweep):
+    done = neurosweep("rerun", went_on.path, "--rank", "1")
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if line.startswith("training ")]
+    row = load_leaderboard(went_on.path)[0]
+    assert len(told) == row.hyperparameters["ensemble/members"]
+    assert done.stdout.splitlines()[-1].endswith(": equal"), done.stdout

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosweep.errors import RunDirectoryError
-from reports import Run, build_leaderboard, load_leaderboard, select_rows, write_leaderboard
+from reports import (
+    Run,
+    build_leaderboard,
+    load_leaderboard,
+    select_rows,
+    write_leaderboard,
+    write_statistics,
+)
 from reports.cross_validation import read_cross_validation
 from reports.folds import fold_scale, folded_rows
 
@@ -106,6 +113,7 @@ def test_a_later_cross_validation_makes_the_written_leaderboard_out_of_date(
 
     run = write(fake)
     written = run.path / "leaderboard.parquet"
+    write_statistics(run)
     write_leaderboard(build_leaderboard(run)[:1], written)
     assert len(load_leaderboard(run.path)) == 1
     later = written.stat().st_mtime_ns + 1_000_000_000

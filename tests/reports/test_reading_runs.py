@@ -7,7 +7,13 @@ import yaml
 from fake_run import FakeRun
 
 from neurosweep.errors import RunDirectoryError
-from reports import build_leaderboard, load_leaderboard, read_run, write_leaderboard
+from reports import (
+    build_leaderboard,
+    load_leaderboard,
+    read_run,
+    write_leaderboard,
+    write_statistics,
+)
 from reports.provenance import provenance
 
 
@@ -135,6 +141,7 @@ def test_a_second_opening_of_the_test_set_is_told(path: Path):
 
 def test_the_written_leaderboard_is_read_while_nothing_is_newer(path: Path):
     rows = build_leaderboard(read_run(path))
+    write_statistics(read_run(path))
     write_leaderboard(rows[:3], path / "leaderboard.parquet")
     assert load_leaderboard(path) == rows[:3]
     # A trial that ends later makes the table out of date.

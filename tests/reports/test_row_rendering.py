@@ -10,7 +10,7 @@ import pytest
 from neurosweep.errors import UserError
 from reports import LeaderboardRow, Stage, column_names, draw_leaderboard_svg, render_rows
 from reports.parquet import FIXED_COLUMNS
-from reports.wording import NONE, PAPER_NOTE, RANDOM_NOTE, SYNTHETIC_NOTE
+from reports.wording import NONE, PAPER_NOTE, RANDOM_NOTE, SYNTHETIC_NOTE, epochs
 
 
 def _words(text: str) -> str:
@@ -121,12 +121,12 @@ def test_no_row_is_said_plainly():
 
 
 def test_an_ensemble_is_marked(rows: list[LeaderboardRow]):
-    (row,) = (
-        one
-        for one in render_rows([replace(rows[1], stage=Stage.ENSEMBLE)]).splitlines()
-        if "ensemble" in one
-    )
-    assert row.strip().endswith("ensemble")
+    members = {"ensemble/member_1": "t1", "ensemble/weight_1": 0.75}
+    members |= {"ensemble/member_2": "t2", "ensemble/weight_2": 0.25}
+    row = replace(rows[1], stage=Stage.ENSEMBLE, family="ensemble", backbone=None, epochs=0)
+    text = " ".join(render_rows([replace(row, hyperparameters=members)], width=120).split())
+    assert " ensemble · of 2 networks " in text
+    assert epochs(row) == NONE
 
 
 def test_the_picture_shows_the_first_rows(rows: list[LeaderboardRow], tmp_path: Path):

@@ -97,6 +97,24 @@ def test_lanes_are_as_many_as_ran_at_once_and_nothing_overlaps(run: Run):
     assert [lane.name for lane in lanes] == ["1", "2", "3"]
 
 
+def test_each_worker_has_its_lane_and_the_others_follow(run: Run, page: Page):
+    spans = {"a": (0, 4), "b": (1, 9), "c": (5, 6), "d": (10, 12)}
+    workers = {"a": "near/7", "b": "far/3", "c": "near/7"}
+    trials = [
+        replace(at(run.records[0], name, *ends), worker=workers.get(name))
+        for name, ends in spans.items()
+    ]
+    lanes = lanes_of(trials)
+    told = [(lane.worker, [trial.trial_id for trial in lane.trials]) for lane in lanes]
+    assert told == [("near/7", ["a", "c"]), ("far/3", ["b"]), (None, ["d"])]
+    (figure,) = timeline_figures(page_of(run, trials))
+    assert "no worker is recorded stand in the last lanes" in figure.caption
+    assert "on near/7" in figure.chart
+    assert figure.numbers["worker"] == ["near/7", "near/7", "far/3", None]
+    (figure,) = timeline_figures(page_of(run, trials[:3]))
+    assert figure.caption.endswith(" A lane is a worker.")
+
+
 def test_a_clock_that_was_set_back_does_not_break_the_lanes(run: Run):
     trials = [at(run.records[0], "a", 10, 2), at(run.records[0], "b", 11, 12)]
     assert len(lanes_of(trials)) == 1

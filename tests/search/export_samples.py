@@ -6,11 +6,13 @@ import keras
 import numpy as np
 
 from spaces import BACKBONES, Task
-from trainables import Recipe, Statistics, export_winner
+from trainables import Ensemble, Member, Recipe, Statistics, export_ensemble, export_winner
 from trainables.assemble import build_core
 from trainables.layers import all_layers
 
 CLASSES = ("glioma", "meningioma", "no tumour", "tumeur à part")
+
+SCORES = {"trial_id": "t0001", "synthetic": True}
 
 RESNET = {
     "family": "mini_resnet",
@@ -34,30 +36,28 @@ TRANSFER = {
 }
 
 
-def custom_winner(folder, *, size=24, seed=0):
+def custom_winner(folder, *, seed=0):
     """A small residual network on grey images."""
-    return _publish(folder, RESNET, size=size, channels=1, weights="none", seed=seed)
+    return _publish(folder, _trained(RESNET, size=24, channels=1, seed=seed))
 
 
 def transfer_winner(folder, backbone, *, size=None):
     """A backbone with random weights, at small images unless told otherwise."""
     size = size or max(64, BACKBONES[backbone].minimum_size)
     family = {**TRANSFER, "transfer/backbone": backbone}
-    return _publish(folder, family, size=size, channels=3, weights="random", seed=0)
+    return _publish(folder, _trained(family, size=size, channels=3))
 
 
-def two_as_one(folder):
-    """One network of two that look at other sizes, as an ensemble is published."""
-    parts = [
-        keras.saving.load_model(custom_winner(folder / f"of-{size}", size=size) / "model.keras")
-        for size in (24, 40)
+def ensemble_winner(folder):
+    """Two as one network, which look at images of other sizes and colours."""
+    parts = [_trained(RESNET, size=24, channels=1), _trained(RESNET, size=40, channels=3)]
+    recipes, weights, statistics = zip(*parts, strict=True)
+    members = [
+        Member(trial_id=f"t000{number}", weight=weight, recipe=recipe)
+        for number, (weight, recipe) in enumerate(zip((0.25, 0.75), recipes, strict=True))
     ]
-    photos = keras.Input((None, None, 3), dtype="uint8", name="images")
-    answers = []
-    for number, (part, weight) in enumerate(zip(parts, (0.25, 0.75), strict=True)):
-        part.name = f"member_{number}"
-        answers.append(keras.layers.Rescaling(weight, dtype="float32")(part(photos)))
-    return save_winner(folder, keras.Model(photos, keras.layers.Add()(answers), name="ensemble"))
+    export_ensemble(Ensemble(tuple(members)), weights, statistics, folder, scores=SCORES)
+    return folder
 
 
 def save_winner(folder, model, classes=CLASSES):
@@ -68,16 +68,20 @@ def save_winner(folder, model, classes=CLASSES):
     return folder
 
 
-def _publish(folder, family, *, size, channels, weights, seed):
+def _publish(folder, trained):
+    export_winner(*trained, folder, scores=SCORES)
+    return folder
+
+
+def _trained(family, *, size, channels, seed=0):
+    """A recipe, weights and statistics."""
     task = Task(image_size=size, channels=channels, classes=CLASSES)
+    weights = "random" if family["family"] == "transfer" else "none"
     recipe = Recipe(configuration=family, task=task, epochs=1, seed=seed, weights=weights)
     keras.utils.set_random_seed(seed)
     core = build_core(recipe)
-    _settle(core, scaled_inside=family["family"] == "transfer")
-    statistics = Statistics(mean=(120.0,) * channels, std=(60.0,) * channels)
-    scores = {"trial_id": "t0001", "synthetic": True}
-    export_winner(recipe, core.get_weights(), statistics, folder, scores=scores)
-    return folder
+    _settle(core, scaled_inside=weights == "random")
+    return recipe, core.get_weights(), Statistics(mean=(120.0,) * channels, std=(60.0,) * channels)
 
 
 def _settle(core, *, scaled_inside):

@@ -30,7 +30,8 @@ from search.workers import tasks
 from search.workers.depot import Depot, RemoteDepot, depot
 from search.workers.errands import Errands, at_home
 from spaces import BACKBONES
-from trainables import backbone_weights
+from trainables import Ensemble, Member, backbone_weights
+from trainables.weights.digests import sha256_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -228,6 +229,25 @@ def test_a_task_that_builds_a_backbone_gets_its_file(task, files, drivers, nodes
     assert local_weights(of.weights, BACKBONE, files[1]) == str(path.parent)
     Errands(served).fetch(task, {**fit_of(nodes, of), "fold": 0})
     assert served.asked.count("size") == 1
+
+
+@pytest.mark.parametrize("task", ["ensemble_latency", "export_ensemble"])
+def test_an_ensemble_gets_the_files_of_all_its_members(task, files, drivers, nodes):
+    other = "ResNet50V2"
+    path = files[0] / BACKBONES[other].weights_file
+    path.write_bytes(bytes(range(200)) * 64)
+    recipes = (
+        recipe(with_file(files)),
+        recipe(frozen(backbone=other, weights="/nowhere", weights_hash=sha256_of(path))),
+    )
+    members = [
+        Member(trial_id=f"t{number}", weight=0.5, recipe=one) for number, one in enumerate(recipes)
+    ]
+    served = Direct(drivers.source, files[0])
+    Errands(served).fetch(task, {"ensemble": Ensemble(tuple(members)), "source": nodes.source})
+    for one in recipes:
+        name = one.configuration["transfer/backbone"]
+        assert delivered_file(name, one.weights_hash).is_file()
 
 
 def test_extraction_gets_its_file(files, drivers, nodes):

@@ -79,7 +79,10 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("families: {transfer: {copies: 33}}", "copies"),
         ("resources: {gpus_per_trial: 1.5}", "or a whole number of them; received 1.5; say 1 or 2"),
         ("resources: {xla: true, deterministic: true}", "cannot both be true"),
-        ("final: {ensemble: true}", "`final.ensemble` is not available yet"),
+        (
+            "final: {ensemble: maybe}",
+            r"`final.ensemble` is row .* or false .none.; received .maybe.",
+        ),
         ("data: {leaks: maybe}", r"data\.leaks: .*'keep' or 'drop'; received 'maybe'"),
         ("data: {folds: 1}", r"data\.folds: .*greater than or equal to 2; received 1"),
         ("data: {folds: 21}", r"data\.folds: .*less than or equal to 20; received 21"),

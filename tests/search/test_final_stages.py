@@ -16,7 +16,7 @@ OWN = {"CPU": 1.0, "GPU": 2.0}
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    for name in ("evaluate", "explain", "publish_winner", "publish_tables"):
+    for name in ("ensemble", "evaluate", "explain", "publish_winner", "publish_tables"):
         monkeypatch.setattr(conducting, name, lambda *_: None)
     monkeypatch.setattr(conducting, "finalists", lambda _: [])
     monkeypatch.setattr(conducting, "for_fine_tuning", lambda *_: OWN)

@@ -43,7 +43,9 @@ def test_a_dry_run_refuses_one_too():
             "{fine_tune_trials: 1, fine_tune_backbones: [VGG16]}",
             "final        fine-tune the winner's top block in 1 way; also VGG16; the best 5 on",
         ),
-        ("{fine_tune: false}", "final        the best 5 on the test set, once"),
+        ("{fine_tune: false}", "the best 5 on the test set, once; their ensemble has a row\n"),
+        ("{fine_tune: false, ensemble: true}", "once; their ensemble may win\n"),
+        ("{fine_tune: false, ensemble: false}", "the best 5 on the test set, once\n"),
     ],
 )
 def test_a_dry_run_tells_how_much_is_fine_tuned(final, told):

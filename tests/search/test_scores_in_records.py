@@ -169,7 +169,7 @@ def test_a_task_of_fine_tuning_says_where_it_ran(monkeypatch):
     monkeypatch.setattr(tasks.trainables, "fine_tune", lambda *_: fit_result(1, 0.5))
     monkeypatch.setattr(tasks, "_local", lambda recipe: recipe)
     monkeypatch.setattr(tasks, "_dataset", lambda *_: None)
-    monkeypatch.setattr(tasks, "_frozen_of", lambda _: None)
+    monkeypatch.setattr(tasks, "_frozen_of", lambda _: [])
     monkeypatch.setattr(tasks.platform, "node", lambda: "some-host")
     done = tasks.fine_tune(recipe=None, weights=[], source=None, report=None)
     assert done.node == "some-host"

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from export_samples import CLASSES, custom_winner, save_winner, transfer_winner, two_as_one
+from export_samples import CLASSES, custom_winner, ensemble_winner, save_winner, transfer_winner
 
 from neurosweep.errors import NeurosweepError, UserError
 from trainables import load_winner
@@ -28,7 +28,7 @@ LOOSE = 1e-4
 KINDS = {
     "grey": custom_winner,
     "backbone": lambda folder: transfer_winner(folder, "MobileNetV2", size=48),
-    "ensemble": two_as_one,
+    "ensemble": ensemble_winner,
 }
 
 

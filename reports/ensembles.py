@@ -1,0 +1,76 @@
+"""What is told of an ensemble: its members, and whether `winner/` holds it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.records import Stage, TrialRecord
+
+__all__ = ["ensemble_sentences", "members_of", "without_earlier_ensembles"]
+
+
+def members_of(record: TrialRecord) -> tuple[tuple[str, float], ...]:
+    """The trials that an ensemble is made of, each with its weight; empty for other rows."""
+    values, members = record.hyperparameters, []
+    number = 1
+    while record.stage is Stage.ENSEMBLE and f"ensemble/member_{number}" in values:
+        weight = values.get(f"ensemble/weight_{number}")
+        known = isinstance(weight, int | float) and not isinstance(weight, bool)
+        members.append(
+            (str(values[f"ensemble/member_{number}"]), float(weight or 0.0) if known else 0.0)
+        )
+        number += 1
+    return tuple(members)
+
+
+def without_earlier_ensembles(
+    records: Sequence[TrialRecord], info: Mapping[str, Any]
+) -> tuple[TrialRecord, ...]:
+    """Leave out ensembles that a run made before it went on: their members are others by now.
+
+    Args:
+        records: All that trials.jsonl holds.
+        info: What run.yaml says; `ensemble.trial_id` names the one that counts, or none.
+    """
+    told = info.get("ensemble")
+    if not isinstance(told, dict) or "trial_id" not in told:
+        return tuple(records)
+    return tuple(
+        record
+        for record in records
+        if record.stage is not Stage.ENSEMBLE or record.trial_id == told["trial_id"]
+    )
+
+
+def ensemble_sentences(
+    info: Mapping[str, Any], rows: Sequence[TrialRecord], winner: TrialRecord
+) -> tuple[str, ...]:
+    """How to read an ensemble that is first in rank; empty where another row is.
+
+    Args:
+        info: What run.yaml says.
+        rows: The leaderboard, ranked rows first.
+        winner: The row of rank 1.
+    """
+    if winner.stage is not Stage.ENSEMBLE:
+        return ()
+    named = ", ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in members_of(winner))
+    told = (
+        f"The ensemble is the weighted mean of what trials {named} say. It was judged on images "
+        "that had no say in its weights, the single networks on images that chose them."
+    )
+    if _may_be_published(info):
+        return (told,)
+    single = next((row for row in rows if row.stage is not Stage.ENSEMBLE), None)
+    name = "the best single network" if single is None else f"trial {single.trial_id}"
+    return (
+        told,
+        f"The folder winner/ holds {name}, the best single network; with final.ensemble: true it "
+        "would hold the ensemble.",
+    )
+
+
+def _may_be_published(info: Mapping[str, Any]) -> bool:
+    told: Any = info
+    for key in ("experiment", "final", "ensemble"):
+        told = told.get(key) if isinstance(told, Mapping) else None
+    return told is True

@@ -1,0 +1,1 @@
+"""Which trained networks answer together, chosen by what they said of the validation images."""

@@ -1,0 +1,1 @@
+"""Several trained networks that answer together: what they are, and the one network they make."""
