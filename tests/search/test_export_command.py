@@ -24,6 +24,7 @@ SPLIT = {"file": ["a"], "label": ["glioma"], "part": ["train"], "group": [0]}
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
+    trainables.start(trainables.Runtime(threads=1))  # as all tests do that run operations here
     return custom_winner(tmp_path_factory.mktemp("published"))
 
 
