@@ -34,14 +34,16 @@ class Format:
     packages: tuple[str, ...] = ()
 
 
+# One graph of the same operations, and all the more another runtime's kernels, sum in another order
+# than Keras does layer by layer: deep networks then differ by some 1e-5.
 _ALL = (
     Format(name="keras", file="model.keras", module="keras_file", tolerance=1e-5),
-    Format(name="saved_model", file="", module="saved_model", tolerance=1e-5),
+    Format(name="saved_model", file="", module="saved_model", tolerance=1e-4),
     Format(
         name="onnx",
         file="model.onnx",
         module="onnx_file",
-        tolerance=1e-5,
+        tolerance=1e-4,
         packages=("onnx", "tf2onnx", "onnxruntime"),
     ),
     Format(
