@@ -56,7 +56,8 @@ def ensemble_sentences(
     named = ", ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in members_of(winner))
     told = (
         f"The ensemble is the weighted mean of what trials {named} say. It was judged on images "
-        "that had no say in its weights, the single networks on images that chose them."
+        "that had no say in its choice of networks and weights, the single networks on images that "
+        "chose them."
     )
     if _may_be_published(info):
         return (told,)

@@ -24,7 +24,7 @@ from reports.predictions import (
     true_labels,
 )
 from reports.ranking import Ranking
-from reports.records import TrialRecord
+from reports.records import Stage, TrialRecord
 from reports.run import STATISTICS, Run
 from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
 from reports.statistics.tie_groups import ALPHA, tie_groups
@@ -42,7 +42,7 @@ __all__ = [
 COMPARED = 50
 """Rows that are compared with each other, from rank 1 on; those behind them have no tie group."""
 
-_METHOD = f"1: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
+_METHOD = f"2: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
 _BLOCK = 256  # trials whose probabilities are in memory at a time
 # Keras' own bound, by which the recorded loss was worked out too.
 _SMALLEST_PROBABILITY = 1e-7
@@ -184,14 +184,15 @@ def _tie_groups(reader: "_Reader", ranked: Sequence[TrialRecord]) -> dict[str, i
 
 def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) -> Choice | None:
     """The winner's corrected accuracy; None where there was no choice, or it was none of these."""
-    if reader.is_one_group or reader.right(ranked[0]) is None:
+    if _is_ensemble(ranked[0]) or reader.is_one_group or reader.right(ranked[0]) is None:
         return None
-    corrected = correct_for_choice(reader.blocks(ranked), reader.truth.groups, by_loss=by_loss)
+    models = [one for one in ranked if not _is_ensemble(one)]
+    corrected = correct_for_choice(reader.blocks(models), reader.truth.groups, by_loss=by_loss)
     if reader.usable < 2:
         return None
     return Choice(
         trials=reader.usable,
-        of=len(ranked),
+        of=len(models),
         images=len(reader.truth.files),
         groups=len(np.unique(reader.truth.groups)),
         accuracy=ranked[0].val_accuracy or 0.0,
@@ -199,6 +200,15 @@ def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) 
         low=corrected.low,
         high=corrected.high,
     )
+
+
+def _is_ensemble(record: TrialRecord) -> bool:
+    """Whether a row is no model of the correction.
+
+    Each of an ensemble's answers is of members that the other images chose: what it says of an
+    image that was not drawn depends on those that were, and it would have to be chosen anew.
+    """
+    return record.stage is Stage.ENSEMBLE
 
 
 def _uncompared(ranked: Sequence[TrialRecord], groups: Mapping[str, int]) -> Iterator[str]:
@@ -224,6 +234,11 @@ def _uncorrected(reader: "_Reader", ranked: Sequence[TrialRecord]) -> Iterator[s
     """Why the winner's accuracy is not corrected."""
     if len(ranked) == 1:
         yield "one trial completed: nothing was chosen, so no accuracy is corrected for a choice"
+    elif _is_ensemble(ranked[0]):
+        yield (
+            "the winner's accuracy is not corrected for the choice: it is an ensemble, judged on "
+            "images that had no say in its members and weights, and no model of the correction"
+        )
     elif reader.is_one_group:
         yield (
             "the winner's accuracy is not corrected for the choice: all validation images are "

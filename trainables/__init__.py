@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trainables.ensembles.members import Ensemble, Member, weighted_mean
     from trainables.ensembles.network import ensemble_latency, export_ensemble
     from trainables.evaluation import evaluate, latency
-    from trainables.explanation import Explained, Explainer, Wanted, explain_part
+    from trainables.explanation import Explained, Wanted, explain_part
     from trainables.fine_tuning import fine_tune
     from trainables.fitting import fit
     from trainables.precision import measure_precision
@@ -30,7 +30,6 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "Explained",
-    "Explainer",
     "FineTune",
     "FitResult",
     "Member",
@@ -65,7 +64,6 @@ _HOME = {
     "EpochRecord": "results",
     "Evaluation": "results",
     "Explained": "explanation",
-    "Explainer": "explanation",
     "FineTune": "recipe",
     "FitResult": "results",
     "Member": "ensembles.members",

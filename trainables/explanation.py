@@ -1,8 +1,4 @@
-"""Why a trained network says what it says: Grad-CAM and feature maps of images.
-
-`explain_part` looks at images of a data set, for a run; an `Explainer` is also made from a
-published winner, and explains any image.
-"""
+"""Why a trained network says what it says: Grad-CAM and feature maps of a data set's images."""
 
 from __future__ import annotations
 
@@ -16,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from neurosweep.errors import DataError
 from scans import Dataset
 from trainables.assemble import (
     Statistics,
@@ -36,8 +31,6 @@ __all__ = [
     "MOST_SIDE",
     "ClassMap",
     "Explained",
-    "Explainer",
-    "Explanation",
     "Wanted",
     "explain_part",
 ]
@@ -59,25 +52,6 @@ class ClassMap:
     of: int
     peak: float
     values: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
-    """One image explained.
-
-    Attributes:
-        probabilities: (classes,) float32.
-        class_map: Where the image speaks for the class; None where the network has no place.
-        reason: Why there is no map; None where there is one.
-        layer: The layer that the map is of; None without a map.
-        blocks: Feature maps, block by block.
-    """
-
-    probabilities: NDArray[np.float32]
-    class_map: ClassMap | None
-    reason: str | None
-    layer: str | None
-    blocks: tuple[BlockMaps, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +91,8 @@ class Explained:
     blocks: tuple[BlockMaps, ...]
 
 
-class Explainer:
-    """Explains what one network says, in the form in which it is published."""
+class _Explainer:
+    """Explains what one network says."""
 
     def __init__(
         self,
@@ -142,7 +116,7 @@ class Explainer:
     @classmethod
     def of_recipe(
         cls, recipe: Recipe, weights: Sequence[NDArray[Any]], statistics: Statistics
-    ) -> Explainer:
+    ) -> _Explainer:
         """Builds it from what was trained; pixels are at the recipe's size and colour."""
         core = build_core(recipe, weights=weights)
         scaling = scaling_layers(recipe, statistics)
@@ -154,46 +128,6 @@ class Explainer:
             return images
 
         return cls(core, build_family(recipe, pretrained=False), prepare)
-
-    @classmethod
-    def of_published(cls, model: keras.Model, recipe: Recipe) -> Explainer:
-        """Builds it from a published network; pixels are RGB images of any size.
-
-        Args:
-            model: As `export_winner` makes it and `load_winner` reads it.
-            recipe: What it was trained with, as config.yaml beside it has it.
-        """
-        core = next(layer for layer in model.layers if isinstance(layer, keras.Model))
-        entering = core._inbound_nodes[-1].input_tensors[0]
-        before = keras.Model(model.inputs[0], entering)
-        return cls(core, build_family(recipe, pretrained=False), before)
-
-    def __call__(self, image: NDArray[np.uint8], *, of: int | None = None) -> Explanation:
-        """Explains one image (height, width, channel) uint8.
-
-        Args:
-            image: The pixels.
-            of: The class to be explained; None for the most probable one.
-
-        Raises:
-            DataError: There is no such class.
-        """
-        prepared = self._prepare(image[None])
-        probabilities = np.asarray(self.core(prepared, training=False))[0]
-        chosen = int(probabilities.argmax()) if of is None else of
-        if not 0 <= chosen < len(probabilities):
-            raise DataError(
-                f"A class is a number from 0 to {len(probabilities) - 1}; received {of}. Give the "
-                "position of its name in labels.json."
-            )
-        maps = self.class_maps(image[None], [chosen])
-        return Explanation(
-            probabilities=probabilities,
-            class_map=maps[0] if maps else None,
-            reason=self.reason,
-            layer=None if self.grad_cam is None else self.grad_cam.layer,
-            blocks=tuple(feature_maps(self.core, self._ends, prepared)),
-        )
 
     def class_maps(self, pixels: NDArray[np.uint8], classes: Sequence[int]) -> list[ClassMap]:
         """Grad-CAM of images (n, height, width, channel), each for its class.
@@ -233,7 +167,7 @@ def explain_part(
     """
     check_dataset(recipe, dataset)
     start_afresh(recipe.seed)
-    explainer = Explainer.of_recipe(recipe, weights, Statistics.of(dataset))
+    explainer = _Explainer.of_recipe(recipe, weights, Statistics.of(dataset))
     rows: NDArray[np.int64] = getattr(dataset, part)
     mapped = [at for at, _ in wanted.maps]
     grad_cam = explainer.grad_cam

@@ -1,19 +1,23 @@
-"""An ensemble's figures on validation images that had no say in its weights.
+"""An ensemble's figures on validation images that had no say in its members and weights.
 
-The weights are chosen on the validation images, so what the ensemble reaches on them flatters it.
-So they are chosen several times, each time without one fold, and each fold is judged by the weights
-that were chosen without it. Images of one group (copies of a picture, slices of one patient) are in
-one fold.
+Both are chosen on the validation images, so what the ensemble reaches on them flatters it. So the
+whole choice is made several times, each time without one fold: first of all networks those that
+may be members, then the weights; and each fold is judged by what was chosen without it. To choose
+the candidates on all images and the weights alone without the fold would not do: of many networks
+that guess, the best on all images are the lucky ones on those of the fold as well. Images of one
+group (copies of a picture, slices of one patient) are in one fold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scans.division.draw import Rows, number_folds
+from search.ensembling.library import Library, best_outside_folds
 from search.ensembling.selection import select
 from trainables.ensembles.members import weighted_mean
 
@@ -42,8 +46,8 @@ class Chosen:
 
     Attributes:
         weights: (networks,) from 0; they come to 1.
-        out_of_fold: (images, classes) float32: what weights that were chosen without an image's
-            fold say of it. Figures for comparison come from these alone.
+        out_of_fold: (images, classes) float32: what members and weights that were chosen without an
+            image's fold say of it. Figures for comparison come from these alone.
         fitted: (images, classes) float32: what `weights` say of the images that chose them.
         folds: Number of the folds.
     """
@@ -64,6 +68,7 @@ def folds_of(validation: Validation) -> int:
 def choose(
     probabilities: NDArray[np.float32],
     validation: Validation,
+    library: Library,
     *,
     by_loss: bool = False,
     seed: int = 0,
@@ -73,19 +78,24 @@ def choose(
     Args:
         probabilities: Of the candidates, (networks, images, classes), the best network first.
         validation: The images.
+        library: All networks that the candidates are the best of. Each fold has candidates of its
+            own, which the other images choose from it.
         by_loss: As in `select`.
         seed: Of the folds, at least 0.
 
     Raises:
         DataError: A class has fewer than two groups.
+        ValueError: No network of the library can be read.
     """
     folds = max(FEWEST_FOLDS, folds_of(validation))
     number = _fold_of_each(validation, folds=folds, seed=seed)
     out_of_fold = np.zeros(probabilities.shape[1:], np.float32)
-    for fold in range(folds):
+    best = best_outside_folds(library, validation.labels, number, folds=folds, by_loss=by_loss)
+    for fold, names in enumerate(best):
         held, rest = number == fold, number != fold
-        weights = _weights(probabilities[:, rest], validation.labels[rest], by_loss=by_loss)
-        out_of_fold[held] = _mean(probabilities[:, held], weights)
+        said = _stacked(library, names)
+        weights = _weights(said[:, rest], validation.labels[rest], by_loss=by_loss)
+        out_of_fold[held] = _mean(said[:, held], weights)
     weights = _weights(probabilities, validation.labels, by_loss=by_loss)
     return Chosen(
         weights=weights,
@@ -98,6 +108,11 @@ def choose(
 def _fold_of_each(validation: Validation, *, folds: int, seed: int) -> NDArray[np.int8]:
     rows = Rows(labels=validation.labels.astype(np.str_), groups=validation.groups.astype(np.int32))
     return number_folds(rows, np.arange(len(validation.labels)), folds=folds, seed=seed)
+
+
+def _stacked(library: Library, names: Sequence[str]) -> NDArray[np.float32]:
+    """What these networks said, (networks, images, classes)."""
+    return np.stack([said for name in names if (said := library.read(name)) is not None])
 
 
 def _weights(

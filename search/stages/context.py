@@ -46,6 +46,7 @@ __all__ = [
     "PLACE_LIMIT",
     "Run",
     "StageWorkers",
+    "groups_of",
     "losing",
     "placing",
     "timed",
@@ -93,7 +94,7 @@ def true_labels(source: scans.Source, part: str) -> NDArray[np.int64]:
     return np.array([position[row["label"]] for row in rows if row["part"] == part], np.int64)
 
 
-def _groups(source: scans.Source, part: str) -> NDArray[np.int64] | None:
+def groups_of(source: scans.Source, part: str) -> NDArray[np.int64] | None:
     """The groups of a part's images, (images,); None where the split does not say."""
     if "group" not in source.split.column_names:
         return None
@@ -184,7 +185,7 @@ class Run:
             labels=true_labels(self.source, "validation"),
             classes=tuple(self.source.classes),
             negative_class=negative,
-            groups=_groups(self.source, "validation"),
+            groups=groups_of(self.source, "validation"),
         )
 
     def facts(self) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Stage 7: an ensemble of the finalists, from what they said of the validation images.
 
 It trains nothing, and opens no test image. What its row says of validation is out of fold: each
-image was judged by weights that were chosen without it.
+image was judged by members, of all trials, and weights that were chosen without it. The ensemble
+itself is of the finalists, whose weights are kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,15 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import scans
-from neurosweep.errors import RunDirectoryError, TrialError
+from neurosweep.errors import TrialError
 from reports import Origin, Stage, Status, TrialRecord
 from search.books.trial_records import first_line, judged
 from search.books.weights_kept import load_weights, save_array
+from search.ensembling.library import Library
 from search.ensembling.out_of_fold import FEWEST_FOLDS, Chosen, Validation, choose, folds_of
 from search.runs.run_directory import RunDirectory
 from search.stages.context import Run, StageWorkers, true_labels
 from search.stages.fine_tune import read_recipe, winner_of
+from search.stages.saved_answers import SavedAnswers, truth_of
 from trainables import Ensemble, Member, metrics
 from trainables.results import Latency, Times
 
@@ -53,28 +55,39 @@ def ensemble(run: Run, worker: StageWorkers, finalists: Sequence[TrialRecord]) -
     """Makes an ensemble of the finalists, or finds that an earlier sitting made it of the same.
 
     It becomes one of the run's records, in place of one that was made of others. Where none comes
-    about it is said why; where it was no fault of the networks, a later sitting tries again.
+    about it is said why; where it was no fault of the networks, a later sitting tries again. A
+    trial whose predictions are damaged is left out, and that is said.
 
     Args:
         run: The run under way; its experiment asks for an ensemble.
         worker: Measures what one image takes.
         finalists: The networks to choose from, whose weights are kept.
     """
-    candidates = _candidates(run, finalists)
-    names = [record.trial_id for record in candidates]
-    if (run.directory.info.get("ensemble") or {}).get("candidates") == names:
+    answers = SavedAnswers(run.directory, truth_of(run.source, "validation"))
+    said = _said(run, answers, finalists)
+    pool = _with_predictions(run, (one for one in run.records if one.stage != Stage.ENSEMBLE))
+    made_of = {"candidates": [record.trial_id for record, _ in said], "chosen_from": len(pool)}
+    before = run.directory.info.get("ensemble") or {}
+    if made_of == {name: before.get(name) for name in made_of}:
+        _tell_problem(run, answers)
         return
-    made = _make(run, worker, candidates)
+    made = _make(run, worker, said, pool, answers)
+    _tell_problem(run, answers)
     others = [record for record in run.records if record.stage != Stage.ENSEMBLE]
     if isinstance(made, TrialRecord):
         run.display.note(f"{made.trial_id}: {made.stop_detail}")
         run.records[:] = [*others, made]
-        run.directory.update(ensemble={"trial_id": made.trial_id, "candidates": names})
+        run.directory.update(ensemble={"trial_id": made.trial_id, **made_of})
         return
     run.display.note(f"no ensemble: {made.why}{'; --resume tries again' * made.is_fault}")
     run.records[:] = others
-    settled = None if made.is_fault else names
-    run.directory.update(ensemble={"trial_id": None, "candidates": settled})
+    settled = {"candidates": None} if made.is_fault else made_of
+    run.directory.update(ensemble={"trial_id": None, **settled})
+
+
+def _tell_problem(run: Run, answers: SavedAnswers) -> None:
+    if answers.problem is not None:
+        run.display.note(f"left out of the ensemble: {answers.problem}")
 
 
 def ensemble_of(run: Run) -> TrialRecord | None:
@@ -119,31 +132,52 @@ def with_their_weights(run: RunDirectory, members: Ensemble) -> dict[str, Any]:
     return {"ensemble": members, "weights": [load_weights(run, name) for name in names]}
 
 
-def _candidates(run: Run, finalists: Sequence[TrialRecord]) -> list[TrialRecord]:
+def _with_predictions(run: Run, records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Those that are ranked, the best first: what breaks a constraint takes no part."""
     trials = run.directory.path / "trials"
-    ranked = run.ranking.ranked(finalists)
+    ranked = run.ranking.ranked(records)
     return [record for record in ranked if (trials / record.trial_id / "validation.npy").exists()]
 
 
+def _said(
+    run: Run, answers: SavedAnswers, finalists: Sequence[TrialRecord]
+) -> list[tuple[TrialRecord, NDArray[np.float32]]]:
+    """The candidates, the best first, each with what it said of the validation images."""
+    read = (
+        (record, answers.read(record.trial_id, record.val_accuracy or 0.0))
+        for record in _with_predictions(run, finalists)
+    )
+    return [(record, said) for record, said in read if said is not None]
+
+
 def _make(
-    run: Run, worker: StageWorkers, candidates: Sequence[TrialRecord]
+    run: Run,
+    worker: StageWorkers,
+    candidates: Sequence[tuple[TrialRecord, NDArray[np.float32]]],
+    pool: Sequence[TrialRecord],
+    answers: SavedAnswers,
 ) -> TrialRecord | _NoneMade:
-    validation = _validation(run.source)
     if len(candidates) < _FEWEST_MEMBERS:
         return _NoneMade(f"it takes {_FEWEST_MEMBERS} networks, and there is {len(candidates)}")
+    validation = Validation(labels=answers.truth.labels, groups=answers.truth.groups)
     if folds_of(validation) < FEWEST_FOLDS:
         return _NoneMade(
             "a class has a single picture in validation, so that it could not be judged on images "
             "that had no say in it"
         )
+    recorded = {record.trial_id: record.val_accuracy or 0.0 for record in pool}
     chosen = choose(
-        np.stack([_predictions(run.directory, record.trial_id) for record in candidates]),
+        np.stack([said for _, said in candidates]),
         validation,
+        Library(
+            names=sorted(recorded),
+            read=lambda name: answers.read(name, recorded[name]),
+            count=len(candidates),
+        ),
         by_loss=run.plan.experiment.search.aim.epoch_figure == "val_loss",
         seed=run.plan.experiment.search.seed,
     )
-    pairs = zip(candidates, chosen.weights.tolist(), strict=True)
+    pairs = zip((record for record, _ in candidates), chosen.weights.tolist(), strict=True)
     taken = {record.trial_id: (record, weight) for record, weight in pairs if weight > 0}
     if len(taken) < _FEWEST_MEMBERS:
         return _NoneMade(f"{next(iter(taken))} alone does as well as any mean of the finalists")
@@ -248,28 +282,6 @@ def _sum(figures: Sequence[int | None]) -> int | None:
     """Their sum; None where one is not known."""
     known = [figure for figure in figures if figure is not None]
     return sum(known) if len(known) == len(figures) else None
-
-
-def _validation(source: scans.Source) -> Validation:
-    """The validation images; where their groups are not known, each is one of its own."""
-    labels, split = true_labels(source, "validation"), source.split
-    groups = np.arange(len(labels))
-    if "group" in split.column_names:
-        pairs = zip(split["part"].to_pylist(), split["group"].to_pylist(), strict=True)
-        groups = np.array([group for part, group in pairs if part == "validation"], np.int64)
-    return Validation(labels=labels, groups=groups)
-
-
-def _predictions(run: RunDirectory, trial_id: str) -> NDArray[np.float32]:
-    path = run.path / "trials" / trial_id / "validation.npy"
-    try:
-        predictions: NDArray[np.float32] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise RunDirectoryError(
-            f"{path} must hold what the trial said of the validation images; it cannot be read "
-            f"({error}). Delete it to leave the trial out of the ensemble."
-        ) from None
-    return predictions
 
 
 def _next_name(run: RunDirectory) -> str:

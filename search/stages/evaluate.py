@@ -1,11 +1,16 @@
 """Stage 8: the finalists on the test set, which is opened once, after all choosing is done.
 
+A run that goes on looks only at finalists that it has not looked at. The figures of the others
+stand as they are, an ensemble answers from what its members said, and where no network looks at an
+image no opening is recorded.
+
 Each figure is given twice, from the same probabilities: over all test images, and over the clean
 ones, of which no copy, near-copy or slice of the same patient was trained or chosen on.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +21,17 @@ from numpy.typing import NDArray
 
 import scans
 from reports import Stage, TrialRecord
+from reports.evaluation import read_evaluation
 from reports.scores.answers import Answers
 from reports.scores.calibration import calibration_error
 from reports.scores.roc import macro_roc_auc
 from reports.scores.temperature import at_temperature
 from search.books.weights_kept import finalists_of, has_weights, load_weights, save_array
-from search.stages.context import Run, StageWorkers, true_labels
+from search.runs.run_directory import RunDirectory
+from search.stages.context import Run, StageWorkers
 from search.stages.ensemble import ensemble_of, read_ensemble, recorded_latency
 from search.stages.fine_tune import read_recipe, winner_of
+from search.stages.saved_answers import SavedAnswers, truth_of
 from trainables import Evaluation, metrics, weighted_mean
 from trainables.results import Latency
 
@@ -59,35 +67,60 @@ def finalists(run: Run) -> list[TrialRecord]:
 
 
 def evaluate(run: Run, worker: StageWorkers) -> None:
-    """Opens the test set and writes evaluation.json; does nothing if these were evaluated."""
+    """Writes evaluation.json; opens the test set only for networks that have not seen it.
+
+    An ensemble of which a member's answers are damaged is left out, and that is said; a later
+    sitting tries again.
+
+    Raises:
+        RunDirectoryError: What an earlier sitting measured is damaged.
+    """
     chosen, ensemble = finalists(run), ensemble_of(run)
     names = [record.trial_id for record in chosen]
     if ensemble is not None:
         names.append(ensemble.trial_id)
     if run.directory.info.get("evaluated", []) == names:
         return
-    opened = datetime.now(UTC).isoformat(timespec="seconds")
-    openings = [*run.directory.info.get("test_openings", []), opened]
-    run.directory.update(test_openings=openings)
-    found = {record.trial_id: _look(run, worker, record.trial_id) for record in chosen}
-    if ensemble is not None:
-        found[ensemble.trial_id] = _together(run, ensemble.trial_id, found)
-        chosen = [*chosen, ensemble]
-    labels = true_labels(run.source, "test")
+    opened, known = _measured(run.directory)
+    new = [record for record in chosen if record.trial_id not in known]
+    if new:
+        opened = datetime.now(UTC).isoformat(timespec="seconds")
+        openings = [*run.directory.info.get("test_openings", []), opened]
+        run.directory.update(test_openings=openings)
+    looks = {record.trial_id: _look(run, worker, record.trial_id) for record in new}
+    truth = truth_of(run.source, "test")
     clean = scans.clean_test_rows(run.source.split)
-    figures = [_figures(run, one, found[one.trial_id], labels, clean) for one in chosen]
+    for one in new:
+        known[one.trial_id] = _figures(run, one, looks[one.trial_id], truth.labels, clean)
+    if ensemble is not None and ensemble.trial_id not in known:
+        answers = SavedAnswers(run.directory, truth)
+        together = _together(run, ensemble.trial_id, answers, known)
+        if together is not None:
+            known[ensemble.trial_id] = _figures(run, ensemble, together, truth.labels, clean)
+        else:
+            run.display.note(f"{ensemble.trial_id} has no test figures: {answers.problem}")
+    evaluated = [name for name in names if name in known]
     run.directory.write_json(
         "evaluation.json",
         {
             "opened": opened,
-            "finalists": figures,
+            "finalists": [known[name] for name in evaluated],
             "classes": list(run.source.classes),
             "negative_class": run.directory.info["data"]["negative_class"],
-            "test_images": len(labels),
+            "test_images": len(truth.labels),
             "test_images_clean": None if clean is None else int(clean.sum()),
         },
     )
-    run.directory.update(evaluated=names)
+    run.directory.update(evaluated=evaluated)
+
+
+def _measured(run: RunDirectory) -> tuple[str | None, dict[str, dict[str, Any]]]:
+    """When the test set was last opened, and the figures that are known, by trial, as written."""
+    path = run.path / "evaluation.json"
+    if read_evaluation(path) is None:
+        return None, {}
+    content = json.loads(path.read_text("utf-8"))
+    return content["opened"], {one["trial_id"]: one for one in content["finalists"]}
 
 
 def figures_of(
@@ -155,12 +188,23 @@ def _look(run: Run, worker: StageWorkers, trial_id: str) -> _Look:
     return _Look(probabilities=result.probabilities, latency=result.latency)
 
 
-def _together(run: Run, trial_id: str, found: Mapping[str, _Look]) -> _Look:
-    """What the ensemble says, from its members' answers: nobody looks at the images again."""
+def _together(
+    run: Run, trial_id: str, answers: SavedAnswers, known: Mapping[str, Mapping[str, Any]]
+) -> _Look | None:
+    """What the ensemble says, from its members' saved answers: nobody looks at the images again.
+
+    None where those of a member cannot be used.
+    """
     members = read_ensemble(run.directory, trial_id)
-    said = [found[member.trial_id].probabilities for member in members.members]
+    said = [
+        answers.read(member.trial_id, known[member.trial_id]["test_accuracy"])
+        for member in members.members
+    ]
+    usable = [one for one in said if one is not None]
+    if len(usable) < len(said):
+        return None
     return _Look(
-        probabilities=weighted_mean(said, members.weights),
+        probabilities=weighted_mean(usable, members.weights),
         latency=recorded_latency(run.directory, trial_id),
     )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError, TrialError
 from reports import TrialRecord
+from reports.evaluation import read_evaluation
 from reports.explanation_pictures import map_png, picture_png
 from reports.explanations import (
     EXPLANATIONS,
@@ -28,14 +29,16 @@ from reports.explanations import (
     GradCam,
     MappedImage,
 )
+from reports.predictions import Truth
 from search.books.trial_records import first_line
 from search.books.weights_kept import load_weights
 from search.runs.run_directory import RunDirectory
 from search.runs.whole_folders import replace_folder
-from search.stages.context import Run, StageWorkers, timed, true_labels
+from search.stages.context import Run, StageWorkers, timed
 from search.stages.ensemble import published
 from search.stages.explained_images import MOST_MISCLASSIFIED, Answers
 from search.stages.fine_tune import read_recipe
+from search.stages.saved_answers import read_answers, truth_of
 from trainables import Explained, Wanted
 
 __all__ = ["explain"]
@@ -46,14 +49,17 @@ _FOLDER = EXPLANATIONS.partition("/")[0]
 def explain(run: Run, worker: StageWorkers) -> None:
     """Writes explanations/ as a stage of its own; does nothing if these answers were explained.
 
-    What goes wrong on the worker does not end the run, whose figures stand: it is said, noted in
-    run.yaml for the report, and a later sitting tries again.
+    Damaged answers, or what goes wrong on the worker, do not end the run, whose figures stand: it
+    is said, noted in run.yaml for the report, and a later sitting tries again.
     """
     winner = published(run)
     with timed(run.directory, run.display, "explain", winner.trial_id):
-        labels = true_labels(run.source, "test")
-        shape = (len(labels), len(run.source.classes))
-        probabilities = _read_answers(run.directory, winner.trial_id, shape)
+        truth = truth_of(run.source, "test")
+        try:
+            probabilities = _read_answers(run.directory, winner.trial_id, truth)
+        except RunDirectoryError as error:
+            _tell_failure(run, winner, str(error))
+            return
         made_of = {
             "trial_id": winner.trial_id,
             "answers": hashlib.sha256(probabilities.tobytes()).hexdigest(),
@@ -63,11 +69,9 @@ def explain(run: Run, worker: StageWorkers) -> None:
         if is_there and run.directory.info.get("explained") == made_of:
             return
         try:
-            files = _Pages(run, winner, probabilities, labels).files(worker)
+            files = _Pages(run, winner, probabilities, truth.labels).files(worker)
         except TrialError as error:
-            told = first_line(str(error))
-            run.display.note(f"no explanations of {winner.trial_id}: {told}")
-            run.directory.update(explained={"failed": told})
+            _tell_failure(run, winner, first_line(str(error)))
             return
         replace_folder(run.directory, _FOLDER, files)
         run.directory.update(explained=made_of)
@@ -80,22 +84,25 @@ def _network_of(run: RunDirectory, trial_id: str) -> str:
     return str(max(members, key=lambda member: member["weight"])["trial_id"])
 
 
-def _read_answers(run: RunDirectory, trial_id: str, shape: tuple[int, int]) -> NDArray[np.float32]:
-    path = run.path / "trials" / trial_id / "test.npy"
-    answers: NDArray[np.float32] = np.empty(0, np.float32)
-    why = ""
-    try:
-        with path.open("rb") as file:
-            answers = np.load(file, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        why = f"it cannot be read ({error})"
-    if answers.shape != shape:
+def _tell_failure(run: Run, winner: TrialRecord, why: str) -> None:
+    run.display.note(f"no explanations of {winner.trial_id}: {why}")
+    run.directory.update(explained={"failed": why})
+
+
+def _read_answers(run: RunDirectory, trial_id: str, truth: Truth) -> NDArray[np.float32]:
+    """The winner's answers on the test set, which come to the accuracy that was recorded of them.
+
+    Raises:
+        RunDirectoryError: They are damaged, or no figures were recorded.
+    """
+    evaluation = read_evaluation(run.path / "evaluation.json")
+    figures = None if evaluation is None else evaluation.of(trial_id)
+    if figures is None:
         raise RunDirectoryError(
-            f"{path} must hold the winner's answers on the test set, {shape[0]} images by "
-            f"{shape[1]} classes, but {why or f'holds {answers.shape}'}; restore it, or begin a "
-            "new run with another --output"
+            f"what a network said of the test set is explained; {run.path / 'evaluation.json'} has "
+            f"no figures of {trial_id}. Restore it, and its predictions, from a copy of the run."
         )
-    return answers
+    return read_answers(run, trial_id, truth, figures.test_accuracy)
 
 
 class _Pages:

@@ -259,3 +259,28 @@ def test_screened_backbones_and_pruned_trials_take_no_part(fake: FakeRun, tmp_pa
     )
     assert run.statistics.choice.of == 8
     assert "screened" not in run.statistics.tie_groups
+
+
+@pytest.mark.parametrize("accuracy", [1.0, 0.5])
+def test_an_ensemble_is_no_model_of_the_correction(fake: FakeRun, tmp_path: Path, accuracy: float):
+    without = read_run(fake.write(tmp_path / "without")).statistics.choice
+    members = {"family": "ensemble", "ensemble/members": 0}
+    fake.records.append(
+        replace(
+            fake.records[10],
+            trial_id="e0001",
+            stage=Stage.ENSEMBLE,
+            family="ensemble",
+            hyperparameters=members,
+            val_accuracy=accuracy,
+        )
+    )
+    statistics = read_run(fake.write(tmp_path / "run")).statistics
+    if accuracy == 1.0:
+        assert statistics.choice is None
+        assert any(
+            "it is an ensemble, judged on images that had no say" in w for w in statistics.why
+        )
+    else:
+        assert statistics.choice == without
+    assert statistics.tie_groups["e0001"] >= 1

@@ -1,5 +1,6 @@
 """The ensemble of the finalists: made once, anew when they change, judged without a second look."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -10,8 +11,8 @@ from doubles import CLASSES, plan
 from stage_doubles import EXPERIMENT, record_of, stage_run
 
 import reports
-from neurosweep.errors import RunDirectoryError, TrialError
-from search.books.weights_kept import save_array
+from neurosweep.errors import TrialError
+from search.books.weights_kept import save_array, save_weights
 from search.stages.ensemble import ensemble, ensemble_of, read_ensemble
 from search.stages.evaluate import evaluate, finalists
 from search.stages.publish import publish_winner
@@ -241,10 +242,84 @@ def test_random_weights_are_told_whatever_stands_beside_them(make):
     assert made.weights == "random"
 
 
-def test_predictions_that_cannot_be_read_are_told(run):
-    (run.directory.path / "trials" / "t0001" / "validation.npy").write_bytes(b"torn")
-    with pytest.raises(RunDirectoryError, match="t0001/validation.npy must hold"):
+def _npy(said):
+    content = io.BytesIO()
+    np.save(content, said, allow_pickle=False)
+    return content.getvalue()
+
+
+DAMAGE = {
+    "torn": lambda said: _npy(said)[:99],
+    "of another shape": lambda said: _npy(said[:-1]),
+    "no numbers": lambda said: _npy(np.full_like(said, np.nan)),
+    "of another order": lambda said: _npy(said[::-1].copy()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_network_whose_predictions_are_damaged_is_left_out_by_name(run, damage):
+    path = run.directory.path / "trials" / "t0001" / "validation.npy"
+    path.write_bytes(damage(sure([4, 5, 9])))
+    ensemble(run, Worker(), finalists(run))
+    assert ensemble_of(run) is not None
+    assert "t0001" not in str(ensemble_of(run).hyperparameters)
+    assert notes(run)[0].startswith("left out of the ensemble: ")
+    assert "t0001/validation.npy must hold" in notes(run)[0]
+    ensemble(run, Worker(), finalists(run))
+    assert ensemble_of(run).trial_id == "e0001"
+    path.write_bytes(_npy(sure([4, 5])))
+    ensemble(run, Worker(), finalists(run))
+    assert ensemble_of(run).trial_id == "e0002"
+
+
+def test_a_damaged_trial_that_is_no_finalist_is_named_with_the_others(run):
+    for number in (3, 4, 5):
+        trained(run, f"t{number:04d}", [*range(20)])
+    for number in (3, 4):
+        path = run.directory.path / "trials" / f"t{number:04d}" / "validation.npy"
+        path.write_bytes(b"torn")
+    ensemble(run, Worker(), finalists(run))
+    assert ensemble_of(run) is not None
+    (told, _) = notes(run)
+    assert "t0003/validation.npy must hold" in told
+    assert told.endswith("The same holds for t0004.")
+
+
+def test_guessers_come_to_chance_with_the_choice_of_candidates_counted(make, tmp_path):
+    """Best of 150 that know nothing: only a choice without the fold is honest."""
+    images, trials = 200, 150
+    labels = np.arange(images) % 4
+    rows = [
+        {"part": part, "label": CLASSES[number % 4], "file": f"{part}{number}", "group": number}
+        for part, count in (("train", 4), ("validation", images))
+        for number in range(count)
+    ]
+    run = stage_run(tmp_path / "run", split=pa.Table.from_pylist(rows))
+    record = record_of(run, "t0000")
+    recipe = (run.directory.path / "trials" / "t0000" / "record.json").read_bytes()
+    found, best = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        run.records.clear()
+        for number in range(trials):
+            name = f"t{number:04d}"
+            said = rng.dirichlet(np.ones(4), images).astype(np.float32)
+            folder = run.directory.trial(name)
+            np.save(folder / "validation.npy", said, allow_pickle=False)
+            (folder / "record.json").write_bytes(recipe)
+            (folder / "weights.npz").unlink(missing_ok=True)
+            run.records.append(
+                replace(record, trial_id=name, val_accuracy=np.mean(said.argmax(axis=1) == labels))
+            )
+        for one in run.ranking.ranked(run.records)[:5]:
+            save_weights(run.directory, one.trial_id, [np.zeros(1)])
+        run.directory.info.pop("ensemble", None)
         ensemble(run, Worker(), finalists(run))
+        best.append(run.ranking.ranked(run.records)[0].val_accuracy)
+        found.append(ensemble_of(run).val_accuracy)
+    error = np.sqrt(0.25 * 0.75 / (images * len(found)))
+    assert np.mean(found) == pytest.approx(0.25, abs=3 * error)
+    assert np.mean(best) > 0.25 + 6 * error  # what a choice on all images shows
 
 
 def test_the_test_set_is_looked_at_once_by_each_network_and_not_by_the_ensemble(run):
@@ -262,6 +337,65 @@ def test_the_test_set_is_looked_at_once_by_each_network_and_not_by_the_ensemble(
     assert (told[-1]["latency_ms"], told[-1]["latency_32_p95_ms"]) == (7.5, 99.0)
     assert told[-1]["latency_device"] == "made up"
     assert told[-1]["test_accuracy"] == 1.0
+    assert len(run.directory.info["test_openings"]) == 1
+
+
+def _evaluation(run):
+    return json.loads((run.directory.path / "evaluation.json").read_text())
+
+
+def test_a_resumed_run_of_an_earlier_version_gets_an_ensemble_without_another_opening(run):
+    worker = Worker()
+    evaluate(run, worker)
+    before, opened = _evaluation(run), list(run.directory.info["test_openings"])
+    ensemble(run, worker, finalists(run))
+    evaluate(run, worker)
+    after = _evaluation(run)
+    assert worker.tasks == ["evaluate"] * 3 + ["ensemble_latency"]
+    assert run.directory.info["test_openings"] == opened
+    assert run.directory.info["evaluated"] == ["t0000", "t0001", "t0002", "e0001"]
+    assert after["opened"] == before["opened"]
+    assert after["finalists"][:3] == before["finalists"]
+    assert after["finalists"][3]["trial_id"] == "e0001"
+    assert reports.read_run(run.directory.path).evaluation.of("e0001").test_accuracy == 1.0
+
+
+def test_only_new_finalists_open_the_test_set_again_and_alone(run, monkeypatch):
+    monkeypatch.setitem(TESTED, "t0003", 0.8)
+    worker = Worker()
+    ensemble(run, worker, finalists(run))
+    evaluate(run, worker)
+    trained(run, "t0003", [20])
+    ensemble(run, worker, finalists(run))
+    evaluate(run, worker)
+    looked = [p["recipe"].configuration["name"] for task, p in worker.asked if task == "evaluate"]
+    assert sorted(looked) == ["t0000", "t0001", "t0002", "t0003"]
+    assert len(run.directory.info["test_openings"]) == 2
+    assert _evaluation(run)["opened"] == run.directory.info["test_openings"][1]
+    named = [one["trial_id"] for one in _evaluation(run)["finalists"]]
+    assert named == run.directory.info["evaluated"]
+    assert {"t0003", "e0002"} <= set(named)
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "another order"])
+def test_an_ensemble_of_a_member_with_damaged_answers_opens_nothing_and_has_no_figures(run, damage):
+    worker = Worker()
+    evaluate(run, worker)
+    ensemble(run, worker, finalists(run))
+    member = read_ensemble(run.directory, "e0001").members[0].trial_id
+    path = run.directory.path / "trials" / member / "test.npy"
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"torn" if damage == "torn" else _npy(np.load(path)[::-1].copy()))
+    evaluate(run, worker)
+    assert len(run.directory.info["test_openings"]) == 1
+    assert "e0001" not in [one["trial_id"] for one in _evaluation(run)["finalists"]]
+    assert f"{member}/test.npy must hold" in notes(run)[-1]
+    path.write_bytes(whole)
+    evaluate(run, worker)
+    assert _evaluation(run)["finalists"][-1]["trial_id"] == "e0001"
     assert len(run.directory.info["test_openings"]) == 1
 
 

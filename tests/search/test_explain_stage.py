@@ -9,13 +9,14 @@ import pytest
 from doubles import CLASSES
 from stage_doubles import record_of, stage_run
 
-from neurosweep.errors import OutOfMemoryError, RunDirectoryError
+from neurosweep.errors import OutOfMemoryError
 from reports import Stage
 from reports.explanations import read_explanations
 from search.books.weights_kept import save_array
 from search.mirror.store import Store
 from search.runs.output import RunUri
 from search.runs.reading import REPORT, at_hand
+from search.stages.evaluate import figures_of
 from search.stages.explain import explain
 from trainables.explanation import ClassMap, Explained
 from trainables.feature_maps import BlockMaps
@@ -65,12 +66,28 @@ def split():
     return pa.Table.from_pylist([{"file": f"{n}.png", "group": n, **r} for n, r in enumerate(rows)])
 
 
+def answered(run, trial_id, probabilities):
+    """Saves a network's answers, and the figures that they come to, as the evaluation does."""
+    save_array(run.directory, f"trials/{trial_id}/test.npy", probabilities)
+    of = {"classes": CLASSES, "negative_class": "notumor"}
+    told = figures_of(probabilities, np.array(LABELS), np.ones(6, np.bool_), **of)
+    accuracy = told.pop("accuracy")
+    run.directory.write_json(
+        "evaluation.json",
+        {
+            "opened": "2026-11-24T11:00:00+00:00",
+            "finalists": [{"trial_id": trial_id, "test_accuracy": accuracy, **told}],
+            **of,
+        },
+    )
+
+
 @pytest.fixture
 def run(tmp_path):
     made = stage_run(tmp_path / "run", split=split())
     record_of(made, "t0000", accuracy=0.8)
     record_of(made, "t0001", accuracy=0.9)
-    save_array(made.directory, "trials/t0001/test.npy", PROBABILITIES)
+    answered(made, "t0001", PROBABILITIES)
     return made
 
 
@@ -110,7 +127,9 @@ def test_it_is_not_done_again_unless_the_answers_are_others(run):
     explain(run, worker)
     explain(run, worker)
     assert len(worker.asked) == 1
-    save_array(run.directory, "trials/t0001/test.npy", PROBABILITIES[::-1].copy())
+    others = PROBABILITIES.copy()
+    others[5] = [0.1, 0.1, 0.7, 0.1]
+    answered(run, "t0001", others)
     explain(run, worker)
     assert len(worker.asked) == 2
     (run.directory.path / "explanations" / "explanations.json").unlink()
@@ -120,7 +139,7 @@ def test_it_is_not_done_again_unless_the_answers_are_others(run):
 
 def test_another_winner_leaves_no_picture_of_the_one_before(run):
     explain(run, Looker())
-    save_array(run.directory, "trials/t0000/test.npy", np.eye(4, dtype=np.float32)[LABELS])
+    answered(run, "t0000", np.eye(4, dtype=np.float32)[LABELS])
     run.records[:] = [
         replace(one, val_accuracy=1.0) if one.trial_id == "t0000" else one for one in run.records
     ]
@@ -137,7 +156,8 @@ def test_another_winner_leaves_no_picture_of_the_one_before(run):
 def test_of_an_ensemble_the_answers_are_its_own_and_the_maps_its_heaviest_members(run, may_win):
     members = [{"trial_id": f"t000{n}", "weight": weight} for n, weight in ((1, 0.3), (0, 0.7))]
     run.directory.write_json("trials/ensemble/record.json", {"ensemble": members})
-    save_array(run.directory, "trials/ensemble/test.npy", np.eye(4, dtype=np.float32)[LABELS])
+    if may_win:
+        answered(run, "ensemble", np.eye(4, dtype=np.float32)[LABELS])
     best = replace(run.records[1], trial_id="ensemble", stage=Stage.ENSEMBLE, val_accuracy=1.0)
     run.records.append(best)
     final = run.plan.experiment.final.model_copy(update={"ensemble": may_win})
@@ -167,13 +187,26 @@ def test_what_goes_wrong_is_told_and_tried_again_and_ends_no_run(run):
     assert read_explanations(run.directory.path) is not None
 
 
-def test_answers_of_other_images_are_refused(run):
-    save_array(run.directory, "trials/t0001/test.npy", PROBABILITIES[:4])
-    with pytest.raises(RunDirectoryError, match=r"6 images by 4 classes, but holds \(4, 4\)"):
-        explain(run, Looker())
-    (run.directory.path / "trials" / "t0001" / "test.npy").write_bytes(b"torn")
-    with pytest.raises(RunDirectoryError, match="it cannot be read"):
-        explain(run, Looker())
+@pytest.mark.parametrize("damage", ["torn", "another shape", "another order", "no figures"])
+def test_damaged_answers_are_told_and_end_no_run(run, damage):
+    name = "trials/t0001/test.npy"
+    if damage == "torn":
+        (run.directory.path / name).write_bytes(b"torn")
+    elif damage == "another shape":
+        save_array(run.directory, name, PROBABILITIES[:4])
+    elif damage == "another order":
+        save_array(run.directory, name, np.roll(PROBABILITIES, 1, axis=0))
+    else:
+        (run.directory.path / "evaluation.json").unlink()
+    explain(run, worker := Looker())
+    (told,) = notes(run)
+    assert told.startswith("no explanations of t0001: ")
+    assert ("evaluation.json" if damage == "no figures" else f"{name} must hold") in told
+    assert told.endswith(run.directory.info["explained"]["failed"])
+    assert worker.asked == []
+    answered(run, "t0001", PROBABILITIES)
+    explain(run, worker)
+    assert len(worker.asked) == 1
 
 
 def test_a_report_of_a_run_on_a_store_has_its_explanations(run, tmp_path, monkeypatch):

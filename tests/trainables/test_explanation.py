@@ -1,21 +1,12 @@
-"""Explanations of trained networks: of images of a data set, and of a published winner's."""
+"""Explanations of trained networks: of images of a data set."""
 
 import keras
 import numpy as np
 import pytest
 from trainables_samples import RESNET, TRANSFER, make_dataset, make_recipe
 
-from neurosweep.errors import DataError
-from trainables import (
-    Explainer,
-    Statistics,
-    Wanted,
-    evaluate,
-    explain_part,
-    export_winner,
-    fit,
-    load_winner,
-)
+from trainables import Wanted, evaluate, explain_part, fit
+from trainables.assemble import build_core
 from trainables.explanation import MOST_SIDE
 from trainables.resampling import resampled, shrunk
 
@@ -82,54 +73,31 @@ def test_nothing_asked_for_is_nothing_computed(trained):
     assert (explained.pictures, explained.maps, explained.blocks) == ((), (), ())
 
 
-@pytest.mark.parametrize(("pooling", "channels"), [("average", 1), ("max", 3), ("both", 1)])
-def test_a_published_winner_is_explained_as_the_network_it_was_made_from(
-    pooling, channels, tmp_path
-):
-    size = 48
-    family = TRANSFER | {"transfer/pooling": pooling}
-    recipe = make_recipe(family=family, size=size, channels=channels, weights="random")
-    dataset = make_dataset(images=80, size=size, channels=channels)
-    statistics = Statistics.of(dataset)
-    direct = Explainer.of_recipe(recipe, None, statistics)
-    export_winner(recipe, direct.core.get_weights(), statistics, tmp_path)
-    published = Explainer.of_published(load_winner(tmp_path).model, recipe)
-    image = dataset.images[3]
-    explanation = published(image if channels == 3 else image.repeat(3, axis=-1))
-    wanted = direct(image)
-    assert explanation.layer == wanted.layer == "out_relu"
-    np.testing.assert_allclose(explanation.probabilities, wanted.probabilities, rtol=1e-4)
-    assert explanation.class_map.of == wanted.class_map.of == wanted.probabilities.argmax()
-    assert explanation.class_map.values.shape == (size, size)
-    np.testing.assert_allclose(explanation.class_map.values, wanted.class_map.values, atol=1)
-    assert [block.layer for block in explanation.blocks] == [b.layer for b in wanted.blocks]
-    keras.backend.clear_session()
-
-
-def test_another_class_can_be_asked_for_but_none_that_is_not_there(trained):
-    recipe, weights, dataset = trained
-    explainer = Explainer.of_recipe(recipe, weights, Statistics.of(dataset))
-    image = dataset.images[0]
-    assert explainer(image, of=2).class_map.of == 2
-    with pytest.raises(DataError, match="A class is a number from 0 to 3; received 4"):
-        explainer(image, of=4)
-
-
 def test_a_network_of_one_place_is_explained_without_a_map():
     far = {"mini_resnet/stem_stride": 8, "mini_resnet/blocks_1": 1}
     recipe = make_recipe(family=RESNET | far, size=8)
-    dataset = make_dataset(size=8)
-    explainer = Explainer.of_recipe(recipe, None, Statistics.of(dataset))
-    explanation = explainer(dataset.images[0])
-    assert explanation.class_map is None
-    assert "has none at this image size" in explanation.reason
-    assert [block.shape[:2] for block in explanation.blocks] == [(1, 1), (1, 1)]
-    explained = explain_part(
-        recipe, explainer.core.get_weights(), dataset, "test", Wanted(pictures=(0,), maps=((0, 1),))
-    )
+    weights = build_core(recipe).get_weights()
+    wanted = Wanted(pictures=(0,), maps=((0, 1),), blocks=0)
+    explained = explain_part(recipe, weights, make_dataset(size=8), "test", wanted)
     assert (explained.maps, explained.layer, explained.grid) == ((), None, None)
-    assert explained.reason == explanation.reason
+    assert "has none at this image size" in explained.reason
+    assert [block.shape[:2] for block in explained.blocks] == [(1, 1), (1, 1)]
     assert len(explained.pictures) == 1
+
+
+@pytest.mark.parametrize(("pooling", "channels"), [("average", 1), ("max", 3), ("both", 1)])
+def test_a_pretrained_network_is_explained_at_its_last_convolution(pooling, channels):
+    size = 48
+    family = TRANSFER | {"transfer/pooling": pooling}
+    recipe = make_recipe(family=family, size=size, channels=channels, weights="random")
+    weights = build_core(recipe).get_weights()
+    dataset = make_dataset(images=80, size=size, channels=channels)
+    explained = explain_part(recipe, weights, dataset, "test", Wanted(maps=((0, 2),), blocks=0))
+    assert explained.layer == "out_relu"
+    (one,) = explained.maps
+    assert (one.of, one.values.shape) == (2, (size, size))
+    assert len(explained.blocks) > 1
+    keras.backend.clear_session()
 
 
 def test_large_pictures_are_made_smaller_and_their_maps_with_them():
