@@ -19,6 +19,7 @@ from reports.provenance import provenance
 from reports.records import Stage
 from reports.run import Run
 from reports.summary import summarise
+from reports.uncertainty import choice_sentence
 from reports.wording import has_random_weights, model, percent, printable, setting
 
 __all__ = ["CardPart", "model_card"]
@@ -136,10 +137,7 @@ def _measured_how(run: Run, winner: LeaderboardRow) -> Iterator[str]:
     if run.evaluation is None or run.evaluation.of(winner.trial_id) is None:
         yield "This model was not shown the test set: its figures are on images it was chosen on."
     else:
-        yield (
-            "Chosen on validation images, so that its validation accuracy is somewhat too good. "
-            "The test images took part in no choice. Intervals are of 95 %."
-        )
+        yield f"{choice_sentence(run)} Intervals are of 95 %."
 
 
 def _metrics(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:

@@ -128,6 +128,9 @@ def test_a_second_opening_and_an_absent_class_are_limits(write: Callable[[FakeRu
     fake.info["test_openings"] = ["2024-05-06T07:17:09+00:00", "2024-05-07T09:30:00+02:00"]
     run = write(fake)
     assert "The test set was opened 2 times" in card(run)["Limits"]
+    assert "may have had a part in what was tried after that" in card(run)["Metrics"]
+    assert "no choice" not in card(run)["Metrics"]
+    assert "no part in any choice" not in card(run)["Metrics"]
     assert run.evaluation is not None
     report = run.evaluation.finalists[0].classification_report
     report["glioma"] |= {"support": 0.0, "recall": 0.0}
