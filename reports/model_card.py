@@ -16,6 +16,7 @@ from reports.facts import quality
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import calibration_of
 from reports.provenance import provenance
+from reports.published import published_note
 from reports.records import Stage
 from reports.run import Run
 from reports.summary import summarise
@@ -58,7 +59,7 @@ def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]
         return ()
     return (
         CardPart("Intended use", tuple(_use(run))),
-        CardPart("Network", tuple(_weights(winner)), tuple(_network(winner))),
+        CardPart("Network", tuple(_weights(run, rows, winner)), tuple(_network(winner))),
         CardPart("Data", tuple(_data_sentences(run, winner)), tuple(_data(run))),
         CardPart("Metrics", tuple(_measured_how(run, winner)), tuple(_metrics(run, winner))),
         CardPart("Limits", tuple(limits(run, rows, winner))),
@@ -80,7 +81,7 @@ def _use(run: Run) -> Iterator[str]:
     )
 
 
-def _weights(winner: LeaderboardRow) -> Iterator[str]:
+def _weights(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> Iterator[str]:
     if winner.stage is Stage.ENSEMBLE:
         yield "An ensemble: several networks answer, and their answers are put together."
     elif winner.backbone is None:
@@ -94,6 +95,8 @@ def _weights(winner: LeaderboardRow) -> Iterator[str]:
         yield f"The backbone's weights came from {winner.weights}; the head was trained here."
     if winner.stage is Stage.FINE_TUNE:
         yield f"Fine-tuning trained the top block of trial {winner.parent_id} on."
+    if note := published_note(run, rows, winner):
+        yield note
 
 
 def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cleanness import cleanness_sentences
-from reports.ensembles import ensemble_sentences
+from reports.ensembles import ensemble_sentence
 from reports.evaluation import Finalist
 from reports.facts import Fact, effort, hours, quality
 from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
+from reports.published import published_note
 from reports.ranking import Ranking
 from reports.records import Stage
 from reports.run import Run
@@ -105,7 +106,8 @@ def _sentences(
         told.append(
             f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
         )
-    told += ensemble_sentences(run.info, rows, winner)
+    both = (ensemble_sentence(winner), published_note(run, rows, winner))
+    told += [sentence for sentence in both if sentence]
     if run.evaluation is not None:
         openings = [moment(str(one)) for one in run.test_openings]
         times = "once, on" if len(openings) == 1 else f"{len(openings)} times:"
