@@ -13,6 +13,7 @@ from reports.audit import KnownVerdict
 from reports.card_limits import limits
 from reports.cleanness import cleanness_sentences
 from reports.facts import quality
+from reports.latency import latency_in_words, measured_on
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import calibration_of
 from reports.provenance import provenance
@@ -106,7 +107,7 @@ def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     if winner.parameters is not None:
         yield "weights", f"{winner.parameters:,}"
     if winner.latency_ms is not None:
-        yield "time for one image", f"{winner.latency_ms:.3g} ms on this run's machine"
+        yield "latency", latency_in_words(winner.latency_ms, measured_on(winner))
     if winner.weights_hash:
         yield "hash of the pretrained weights", winner.weights_hash[:12]
 

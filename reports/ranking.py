@@ -7,6 +7,7 @@ from math import inf
 from statistics import fmean, stdev
 from typing import Any
 
+from reports.pareto import front
 from reports.records import Stage, Status, TrialRecord
 
 __all__ = ["Ranking", "Repeats", "front_of", "repeats_of"]
@@ -80,12 +81,8 @@ def front_of(records: Sequence[TrialRecord], objectives: Sequence[str]) -> froze
         The ids of the Pareto front; equal trials all belong to it.
     """
     costs = {record.trial_id: _costs(record, objectives) for record in records}
-    known = {name: cost for name, cost in costs.items() if cost is not None}
-    return frozenset(
-        name
-        for name, cost in known.items()
-        if not any(_dominates(other, cost) for other in known.values())
-    )
+    known = [(name, cost) for name, cost in costs.items() if cost is not None]
+    return frozenset(known[at][0] for at in front([cost for _, cost in known]))
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,3 @@ def _costs(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...] 
             return None
         costs.append(-value if name in _MORE_IS_BETTER else value)
     return tuple(costs)
-
-
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

@@ -83,7 +83,11 @@ def test_else_by_latency_else_by_weights():
     rows = _ties(
         *(1, 1, 2, 1), multiply_adds=some, parameters=[5, 9, 1, 1], latency_ms=[3, 2, 1, 4]
     )
-    assert str(cheapest_of(rows)) == "2 ms for one image"
+    on_one = [replace(row, latency_device="GPU A") for row in rows]
+    assert str(cheapest_of(on_one)) == "2 ms for one image on GPU A"
+    on_two = [replace(on_one[0], latency_device="GPU B"), *on_one[1:]]
+    assert str(cheapest_of(on_two)) == "1 weights"
+    assert str(cheapest_of(rows)) == "1 weights"  # nobody knows on what
     rows = _ties(*(1, 1, 2, 1), multiply_adds=some, parameters=[5, 9, 1, 4], latency_ms=some)
     assert cheapest_of(rows).row.trial_id == "t3"
     assert str(cheapest_of(rows)) == "4 weights"
