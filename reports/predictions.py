@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from neurosweep.errors import RunDirectoryError
 from reports.run import Run
 
-__all__ = ["Part", "Truth", "check_accuracy", "predictions_file", "read_predictions", "true_labels"]
+__all__ = [
+    "Part",
+    "Truth",
+    "check_accuracy",
+    "predictions_file",
+    "predictions_in",
+    "read_predictions",
+    "true_labels",
+]
 
 Part = Literal["validation", "test"]
 
@@ -89,7 +97,12 @@ def _classes(run: Run, labels: list[str]) -> tuple[str, ...]:
 
 def predictions_file(run: Run, trial_id: str, part: Part) -> Path:
     """Name the file of a trial's probabilities on a part, whether or not it is there."""
-    return run.path / "trials" / trial_id / f"{part}.npy"
+    return predictions_in(run.path, trial_id, part)
+
+
+def predictions_in(path: Path, trial_id: str, part: Part) -> Path:
+    """Name the same file inside a run directory that was not opened."""
+    return path / "trials" / trial_id / f"{part}.npy"
 
 
 def read_predictions(path: Path, truth: Truth) -> NDArray[np.float32]:
@@ -116,7 +129,7 @@ def read_predictions(path: Path, truth: Truth) -> NDArray[np.float32]:
         told = error.strerror if isinstance(error, OSError) else error
         raise RunDirectoryError(
             f"{path} must hold {expected}, a row for each {truth.part} image; {told}. Restore it "
-            "from a copy of the run, or train the trial again with `neurosweep rerun`."
+            "from a copy of the run."
         ) from None
     return found
 
