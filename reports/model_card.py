@@ -64,7 +64,7 @@ def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]
         CardPart("Data", tuple(_data_sentences(run, winner)), tuple(_data(run))),
         CardPart("Metrics", tuple(_measured_how(run, winner)), tuple(_metrics(run, winner))),
         CardPart("Limits", tuple(limits(run, rows, winner))),
-        CardPart("Run it again", (), tuple(_again(run, winner)), tuple(_commands(run, rows))),
+        CardPart("Run it again", (), tuple(_again(winner)), tuple(_commands(run, rows))),
     )
 
 
@@ -168,12 +168,14 @@ def _commands(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[tuple[str, s
         yield "The whole search was begun by:", printable(told["command"])
 
 
-def _again(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
+def _again(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     yield "seed of the model", str(winner.seed)
-    for name in ("neurosweep", "python", "tensorflow", "keras"):
-        version = _mapping(run.info.get("versions")).get(name)
-        if version:
-            yield name, str(version)
+    # Of the sitting that trained it: a run that was resumed may have had several.
+    if winner.code_version:
+        yield "neurosweep", winner.code_version
+    for name in ("python", "tensorflow", "keras"):
+        if version := (winner.library_versions or {}).get(name):
+            yield name, version
     for name, value in winner.runtime.items():
         if isinstance(value, bool | int | float | str):
             yield name.replace("_", " "), setting(value)

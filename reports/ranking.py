@@ -10,13 +10,16 @@ from typing import Any
 from reports.pareto import front
 from reports.records import Stage, Status, TrialRecord
 
-__all__ = ["Ranking", "Repeats", "front_of", "repeats_of"]
+__all__ = ["OBJECTIVES", "Ranking", "Repeats", "front_of", "repeats_of"]
 
 # A screened backbone saw only a probe on frozen features: its figure is no rival to a trial's.
 _RANKED_STAGES = frozenset({Stage.SEARCH, Stage.FINE_TUNE, Stage.ENSEMBLE})
 
 # The figure of a record that an objective means; the others bear the objective's own name.
 _FIELDS = {"missed_positives": "val_missed_positives"}
+OBJECTIVES = frozenset({"val_accuracy", "val_loss", "missed_positives", "latency_ms", "parameters"})
+"""What a search may aim at."""
+
 _MORE_IS_BETTER = frozenset({"val_accuracy"})
 
 

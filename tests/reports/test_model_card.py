@@ -146,6 +146,18 @@ def test_an_ensemble_is_no_single_network(write: Callable[[FakeRun], Run]):
     assert "from random ones" not in told
 
 
+def test_the_versions_are_those_of_the_sitting_that_trained_the_winner(
+    write: Callable[[FakeRun], Run],
+):
+    fake = fake_run()
+    later = {"neurosweep": "9.9.9", "python": "3.99", "tensorflow": "9.0", "keras": "9.1"}
+    fake.info["resumed_with"] = [{"began": fake.records[-1].started_at, "versions": later}]
+    told = card(write(fake))["Run it again"]
+    assert "neurosweep: 9.9.9" in told
+    assert "python: 3.99" in told
+    assert "0.0.0" not in told
+
+
 def test_without_a_winner_there_is_no_card(write: Callable[[FakeRun], Run]):
     run = write(FakeRun(info={"schema_version": 2, "state": "preparing"}))
     assert model_card(run, []) == ()
