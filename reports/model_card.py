@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.answers import class_names
 from reports.audit import KnownVerdict
 from reports.card_limits import limits
+from reports.classes import class_names
 from reports.cleanness import cleanness_sentences
 from reports.facts import quality
 from reports.latency import latency_in_words, measured_on

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.answers import answers_of, class_names, clean_test_images
+from reports.answers import answers_of, clean_test_images
 from reports.architecture import Architecture, read_architecture
+from reports.classes import class_names
 from reports.curves import ClassCurves, curves_of
 from reports.evaluation import Cleanness, Evaluation, Finalist
 from reports.figures.architecture import architecture_figure

@@ -1,7 +1,6 @@
 """What models said about each image of a part, read with care, and what is true of it."""
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
+from reports.classes import class_names
 from reports.run import Run
 
 __all__ = [
@@ -67,7 +67,7 @@ def true_labels(run: Run, part: Part) -> Truth | None:
     chosen = [place for place, name in enumerate(rows["part"]) if name == part]
     if not chosen:
         return None
-    classes = _classes(run, rows["label"])
+    classes = class_names(run)
     position = {name: index for index, name in enumerate(classes)}
     labels = [rows["label"][place] for place in chosen]
     unknown = sorted({str(label) for label in labels if label not in position})
@@ -86,13 +86,6 @@ def true_labels(run: Run, part: Part) -> Truth | None:
         groups=np.array([groups[place] for place in chosen], np.int64),
         classes=classes,
     )
-
-
-def _classes(run: Run, labels: list[str]) -> tuple[str, ...]:
-    """As run.yaml has them; sorted, as the order of outputs is, where it does not say."""
-    data = run.info.get("data")
-    told = data.get("classes") if isinstance(data, Mapping) else None
-    return tuple(map(str, told)) if isinstance(told, list) else tuple(sorted(set(labels)))
 
 
 def predictions_file(run: Run, trial_id: str, part: Part) -> Path:

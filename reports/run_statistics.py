@@ -29,6 +29,7 @@ from reports.predictions import (
 from reports.ranking import Ranking
 from reports.records import TrialRecord
 from reports.run import STATISTICS, Run
+from reports.scores.answers import log_probabilities
 from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
 from reports.statistics.tie_groups import ALPHA, tie_groups
 
@@ -49,8 +50,6 @@ COMPARED = 50
 
 _METHOD = f"1: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
 _BLOCK = 256  # trials whose probabilities are in memory at a time
-# Keras' own bound, by which the recorded loss was worked out too.
-_SMALLEST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,5 +354,5 @@ class _Reader:
             self._problems[record.trial_id] = str(error).rstrip(".")
             return None
         of_truth = probabilities[np.arange(len(labels)), labels]
-        losses = -np.log(np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0))
+        losses = (-log_probabilities(of_truth)).astype(np.float32)
         return Answers(right[None], losses[None])

@@ -126,8 +126,13 @@ def _counts(record: TrialRecord) -> bool:
 
 def _running_best(trials: Sequence[TrialRecord]) -> list[float | None]:
     """The best validation accuracy when each trial had ended; None before the first that counts."""
-    own = (one.val_accuracy if _counts(one) else None for one in trials)
-    return list(accumulate(own, lambda best, new: best if new is None else max(best or 0.0, new)))
+    found: list[float | None] = []
+    best: float | None = None
+    for one in trials:
+        if _counts(one) and one.val_accuracy is not None:
+            best = max(best or 0.0, one.val_accuracy)
+        found.append(best)
+    return found
 
 
 def _improvements(trials: Sequence[TrialRecord]) -> frozenset[int]:

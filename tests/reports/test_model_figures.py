@@ -10,8 +10,9 @@ import pytest
 from fake_run import FakeRun, answered_run, fake_run
 
 from reports import LeaderboardRow, Run, Stage, build_leaderboard, read_run
-from reports.answers import answers_of, class_names
+from reports.answers import answers_of
 from reports.architecture import read_architecture
+from reports.classes import class_names
 from reports.curves import curves_of
 from reports.figures.architecture import architecture_figure
 from reports.figures.class_curves import curve_figures
