@@ -121,7 +121,7 @@ def _usual_columns(rows: Sequence[LeaderboardRow]) -> list[_Column]:
         (_Column("test\nall", lambda row: Text(percent(row.test_accuracy))), True),
         (_Column("%\nclean", lambda row: Text(percent(row.test_accuracy_clean))), True),
         # 80 columns have no room for all of it: a name that is folded thrice is not read.
-        (_Column("epochs", lambda row: Text(epochs(row))), not several),
+        (_Column("epochs", lambda row: Text(epochs(row))), not (several or tied)),
         (_Column("s", lambda row: Text(f"{row.seconds:.0f}")), not (several or tied)),
         (_Column("status", lambda row: Text(row.status), right=False), True),
     )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import reports
 import scans
 import trainables
-from neurosweep.errors import DataError, RunDirectoryError
+from neurosweep.errors import DataError
+from search.runs.winner_folder import winner_folder
 
 __all__ = ["predict_files"]
 
@@ -31,12 +31,7 @@ def predict_files(
         RunDirectoryError: if the run has no winner yet.
         DataError: if a file cannot be read as an image; it names all such files.
     """
-    folder = reports.read_run(run).path / "winner"
-    if not folder.is_dir():
-        raise RunDirectoryError(
-            f"{named or run} has no winner yet; let its search end, or go on with it: "
-            f"`neurosweep search --resume --output {named or run}`"
-        )
+    folder = winner_folder(run, named=named)
     trainables.start(trainables.Runtime(threads=os.cpu_count() or 1))
     winner = trainables.load_winner(folder)
     rows: list[dict[str, Any]] = []

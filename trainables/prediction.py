@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +18,9 @@ from neurosweep.errors import DataError, RunDirectoryError
 from scans.pictures.decode import MAX_PIXELS
 
 __all__ = ["Winner", "load_winner", "predict"]
+
+# What Keras is known to raise on archives that are cut, changed or of something else.
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 _PIXELS_AT_ONCE = 4_000_000
 _IMAGES_AT_ONCE = 64
@@ -43,11 +48,17 @@ def load_winner(folder: Path) -> Winner:
     try:
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
-    except (OSError, ValueError) as error:
+    except _DAMAGES as error:
         raise RunDirectoryError(
-            f"A winner's folder holds model.keras and labels.json; received {folder} ({error}). "
+            "A winner's folder holds model.keras and labels.json; received "
+            f"{folder}, where one is missing or damaged ({error}). "
             "Give the folder winner/ of a finished run."
         ) from error
+    if not isinstance(labels, list) or not all(isinstance(name, str) for name in labels):
+        raise RunDirectoryError(
+            f"labels.json is a list of names of classes; received another thing in {folder}. "
+            "Give the folder winner/ of a finished run."
+        )
     if len(labels) != model.output_shape[-1]:
         raise RunDirectoryError(
             f"labels.json names one class per output; received {len(labels)} names for "

@@ -1,0 +1,87 @@
+"""Which formats there are, what each is held to, and what it needs; loads nothing heavy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from neurosweep.errors import UserError
+
+__all__ = ["ABOUT", "FORMATS", "Format", "format_named", "require"]
+
+ABOUT = "export.json"
+"""What an export says of itself; a folder that has it is one of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format that a winner is exported to.
+
+    Attributes:
+        name: As the user gives it.
+        file: What the model is called in the export's folder; "" where the folder is the model.
+        module: The module of this package that writes and opens it.
+        tolerance: The largest difference of a probability from model.keras' that passes.
+        packages: What has to be installed beside TensorFlow: names to import.
+    """
+
+    name: str
+    file: str
+    module: str
+    tolerance: float
+    packages: tuple[str, ...] = ()
+
+
+# One graph of the same operations, and all the more another runtime's kernels, sum in another order
+# than Keras does layer by layer: deep networks then differ by some 1e-5.
+_ALL = (
+    Format(name="keras", file="model.keras", module="keras_file", tolerance=1e-5),
+    Format(name="saved_model", file="", module="saved_model", tolerance=1e-4),
+    Format(
+        name="onnx",
+        file="model.onnx",
+        module="onnx_file",
+        tolerance=1e-4,
+        packages=("onnx", "tf2onnx", "onnxruntime"),
+    ),
+    Format(
+        name="tflite",
+        file="model.tflite",
+        module="tflite_file",
+        tolerance=1e-4,
+        packages=("ai_edge_litert",),
+    ),
+)
+
+FORMATS: Mapping[str, Format] = {each.name: each for each in _ALL}
+"""By name."""
+
+
+def format_named(name: str) -> Format:
+    """The format of a name.
+
+    Raises:
+        UserError: There is none; the message names the nearest.
+    """
+    if name in FORMATS:
+        return FORMATS[name]
+    near = difflib.get_close_matches(name.lower(), FORMATS, n=1, cutoff=0.0)
+    raise UserError(
+        f"a format is one of {', '.join(FORMATS)}; received {name!r}. Did you mean {near[0]}?"
+    )
+
+
+def require(wanted: Format) -> None:
+    """Makes sure that what a format needs is installed.
+
+    Raises:
+        UserError: It is not; the message names the extra.
+    """
+    missing = [name for name in wanted.packages if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"the format {wanted.name} needs {', '.join(missing)}, not installed here: "
+            "pip install 'neurosweep[export]'"
+        )
