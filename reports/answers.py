@@ -13,16 +13,7 @@ from reports.predictions import (
 from reports.run import Run
 from reports.scores.answers import Answers
 
-__all__ = ["answers_of", "class_names", "clean_test_images"]
-
-
-def class_names(run: Run) -> tuple[str, ...]:
-    """The classes in the order of a network's outputs; empty before they were recorded."""
-    if run.evaluation is not None:
-        return run.evaluation.classes
-    data = run.info.get("data")
-    told = data.get("classes") if isinstance(data, dict) else None
-    return tuple(map(str, told)) if isinstance(told, list) else ()
+__all__ = ["answers_of", "clean_test_images"]
 
 
 def answers_of(run: Run, trial_id: str, part: Part, recorded: float | None) -> Answers | None:

@@ -16,6 +16,7 @@ from reports.predictions import (
     predictions_file,
     read_predictions,
 )
+from reports.published import published_note
 from reports.ranking import Ranking
 from reports.records import TrialRecord
 from reports.run import Run
@@ -24,7 +25,11 @@ from reports.statistics.mcnemar import discordant, mcnemar
 from reports.statistics.tie_groups import ALPHA
 from reports.wording import model, notes
 
-__all__ = ["Comparison", "Side", "compare_winners", "winner_of"]
+__all__ = ["FEW", "Comparison", "Side", "compare_winners", "winner_of"]
+
+
+FEW = 10
+"""With fewer images that only one winner got right, a percentile interval is too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +157,20 @@ def compare_winners(first: Run, second: Run, part: Part, names: tuple[str, str])
         p_value=p_value,
         alpha=ALPHA,
         significant=p_value <= ALPHA,
-        warnings=tuple(_warnings((first, second), winners, names, common)),
+        warnings=(
+            *_warnings((first, second), winners, names, common),
+            *_few(first_only + second_only),
+        ),
     )
+
+
+def _few(told_apart: int) -> Iterator[str]:
+    if 0 < told_apart < FEW:
+        yield (
+            f"The winners differ on {told_apart} of the images: with fewer than {FEW} the "
+            "bootstrap's interval is too narrow, and may leave out 0 where McNemar's test finds "
+            "nothing. The test decides."
+        )
 
 
 def _right(run: Run, winner: TrialRecord, truth: Truth, part: Part) -> NDArray[np.bool_]:
@@ -229,3 +246,6 @@ def _warnings(
             yield f"{name} is not finished ({run.state}): its winner may change."
         if part == "test" and len(run.test_openings) > 1:
             yield f"{name} opened its test set {len(run.test_openings)} times."
+    for run, winner, name in zip(runs, winners, names, strict=True):
+        if note := published_note(run, Ranking.of(run.info).ranked(run.records), winner):
+            yield f"{name}: rank 1 is trial {winner.trial_id}. {note}"

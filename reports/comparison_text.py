@@ -56,7 +56,9 @@ def _sentences(found: Comparison) -> list[str]:
         f"On {found.images:,} {found.part} images that both runs had, matched {by}: second minus "
         f"first {_points(found.difference)} points (95 % interval {low} to {high}, paired "
         "bootstrap).",
-        f"McNemar's exact test, two-sided: p = {found.p_value:.2g}, {verdict}.",
+        f"McNemar's exact test, two-sided: p = {found.p_value:.2g}, {verdict}. This test decides; "
+        "the interval says how large the difference may be. The test counts each image for itself, "
+        "the interval draws groups of copies as a whole.",
     ]
 
 

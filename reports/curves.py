@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.scores.answers import Answers
+from reports.scores.roc import roc_auc
 
 __all__ = ["ClassCurves", "Curve", "curves_of", "precision_recall", "roc"]
 
@@ -62,26 +63,30 @@ def curves_of(answers: Answers, classes: Sequence[str]) -> tuple[ClassCurves, ..
             ClassCurves(
                 name,
                 images,
-                roc(scores, positive) if 0 < images < len(positive) else None,
+                roc(scores, positive),
                 precision_recall(scores, positive) if images else None,
             )
         )
     return tuple(found)
 
 
-def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Curve:
+def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Curve | None:
     """False-positive rate across, true-positive rate up, from (0, 0) to (1, 1).
 
     Args:
         scores: (images,) the higher, the more likely positive.
-        positive: (images,) with at least one positive and one negative.
+        positive: (images,) flags.
 
     Returns:
-        A point for each threshold and the one before all; the area by the trapezoidal rule.
+        A point for each threshold and the one before all, with the area of `reports.scores.roc`;
+        None without a positive or without a negative.
     """
+    area = roc_auc(scores, positive)
+    if area is None:
+        return None
     right, wrong = _counts(scores, positive)
     across, up = (np.concatenate([[0.0], one / one[-1]]) for one in (wrong, right))
-    return Curve(across, up, float(np.trapezoid(up, across)))
+    return Curve(across, up, area)
 
 
 def precision_recall(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Curve:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.code_versions import CodeVersions
-from reports.evaluation import Evaluation, Figures
+from reports.evaluation import Evaluation, Figures, Finalist
 from reports.intervals import wilson_interval
 from reports.records import TrialRecord
 from reports.run import Run
@@ -55,15 +55,15 @@ class DerivedFigures:
             **_share_of_missed(
                 "val_missed", record.val_missed_positives, self.validation_positives
             ),
-            **self._tested(record.trial_id),
+            **self._tested(record),
             **self.versions.columns(record),
             "model_bytes": None if parameters is None else _BYTES_OF_A_WEIGHT * parameters,
             "weights_place": self.weights.get(record.trial_id),
         }
 
-    def _tested(self, trial_id: str) -> dict[str, Any]:
+    def _tested(self, record: TrialRecord) -> dict[str, Any]:
         evaluation = self.evaluation
-        finalist = evaluation.of(trial_id) if evaluation else None
+        finalist = evaluation.of(record.trial_id) if evaluation else None
         if evaluation is None or finalist is None:
             return {}
         on_all, on_clean = finalist.on_all, finalist.on_clean
@@ -81,11 +81,21 @@ class DerivedFigures:
             "test_classes": of_all,
             "test_calibration_error": finalist.calibration_error,
             "test_calibration_error_scaled": finalist.calibration_error_scaled,
-            "latency_p95_ms": finalist.latency_p95_ms,
-            "latency_32_ms": finalist.latency_32_ms,
-            "latency_32_p95_ms": finalist.latency_32_p95_ms,
-            "latency_device": finalist.latency_device,
+            **_latency(record, finalist),
         }
+
+
+def _latency(record: TrialRecord, finalist: Finalist) -> dict[str, Any]:
+    """What belongs to the row's `latency_ms`; empty where the search measured that one itself."""
+    # An ensemble's record and the evaluation hold one and the same measurement.
+    if record.latency_ms not in (None, finalist.latency_ms):
+        return {}
+    return {
+        "latency_p95_ms": finalist.latency_p95_ms,
+        "latency_32_ms": finalist.latency_32_ms,
+        "latency_32_p95_ms": finalist.latency_32_p95_ms,
+        "latency_device": finalist.latency_device,
+    }
 
 
 def _accuracy_bounds(name: str, figures: Figures) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""What is told of an ensemble: its members, and whether `winner/` holds it."""
+"""What is told of an ensemble: its members, and which one counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.records import Stage, TrialRecord
 
-__all__ = ["ensemble_sentences", "members_of", "without_earlier_ensembles"]
+__all__ = ["ensemble_sentence", "members_of", "without_earlier_ensembles"]
 
 
 def members_of(record: TrialRecord) -> tuple[tuple[str, float], ...]:
@@ -41,37 +41,13 @@ def without_earlier_ensembles(
     )
 
 
-def ensemble_sentences(
-    info: Mapping[str, Any], rows: Sequence[TrialRecord], winner: TrialRecord
-) -> tuple[str, ...]:
-    """How to read an ensemble that is first in rank; empty where another row is.
-
-    Args:
-        info: What run.yaml says.
-        rows: The leaderboard, ranked rows first.
-        winner: The row of rank 1.
-    """
+def ensemble_sentence(winner: TrialRecord) -> str:
+    """How to read an ensemble that is first in rank; empty where another row is."""
     if winner.stage is not Stage.ENSEMBLE:
-        return ()
+        return ""
     named = ", ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in members_of(winner))
-    told = (
+    return (
         f"The ensemble is the weighted mean of what trials {named} say. It was judged on images "
         "that had no say in its choice of networks and weights, the single networks on images that "
         "chose them."
     )
-    if _may_be_published(info):
-        return (told,)
-    single = next((row for row in rows if row.stage is not Stage.ENSEMBLE), None)
-    name = "the best single network" if single is None else f"trial {single.trial_id}"
-    return (
-        told,
-        f"The folder winner/ holds {name}, the best single network; with final.ensemble: true it "
-        "would hold the ensemble.",
-    )
-
-
-def _may_be_published(info: Mapping[str, Any]) -> bool:
-    told: Any = info
-    for key in ("experiment", "final", "ensemble"):
-        told = told.get(key) if isinstance(told, Mapping) else None
-    return told is True

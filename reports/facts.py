@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
 from reports.hours_section import HoursSection
+from reports.latency import latency_in_words, measured_on
 from reports.leaderboard import LeaderboardRow
 from reports.records import Stage, Status, parse_time
 from reports.run import Run
@@ -144,6 +145,8 @@ def effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
     winner = next((row for row in rows if row.rank == 1), None)
     if winner is not None and winner.parameters is not None:
         latency = winner.latency_ms
-        told = "weights" if latency is None else f"weights; {latency:.3g} ms for one image"
+        told = "weights"
+        if latency is not None:
+            told = f"weights; {latency_in_words(latency, measured_on(winner))}"
         facts.append(Fact("Network's size", count(winner.parameters), told))
     return tuple(facts)

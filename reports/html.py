@@ -23,6 +23,7 @@ from reports.backbones import UNIT_MEANING
 from reports.figures.downloads import csv_address
 from reports.figures.figure import Figure
 from reports.files import replace_text
+from reports.latency import latency_in_words
 from reports.leaderboard import LeaderboardRow
 from reports.page import MOST_ROWS, Page, Section
 from reports.printing import find_browser, print_page
@@ -159,6 +160,7 @@ def _environment() -> Environment:
     environment.filters.update(by_caption=_by_caption, csv_address=csv_address, picture=_picture)
     environment.globals.update(
         NONE=NONE,
+        latency_in_words=latency_in_words,
         PAPER_NOTE=PAPER_NOTE,
         SYNTHETIC_NOTE=SYNTHETIC_NOTE,
         UNIT_MEANING=UNIT_MEANING,

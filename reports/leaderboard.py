@@ -59,7 +59,10 @@ class LeaderboardRow(TrialRecord):
         test_classes: By class `precision`, `recall`, `f1` and `support`, on all test images.
         test_calibration_error: Expected calibration error on all test images;
             `test_calibration_error_scaled` at the temperature that was fitted on validation.
-        latency_p95_ms: 95th percentile of a finalist's time for one image.
+        latency_ms: What the search measured and judged the trial by; else, of a finalist, what
+            was measured when the test set was opened.
+        latency_p95_ms: 95th percentile of a finalist's time for one image. Like all that follow of
+            latency it is None where `latency_ms` is of another measurement.
         latency_32_ms: Median milliseconds for one batch of 32 images; `latency_32_p95_ms` their
             95th percentile.
         latency_device: What a finalist's times were measured on.
@@ -194,10 +197,9 @@ def _measured(record: TrialRecord, run: Run) -> dict[str, Any]:
     known = {field.name: getattr(record, field.name) for field in fields(TrialRecord)}
     finalist = run.evaluation.of(record.trial_id) if run.evaluation else None
     folded = run.cross_validation.of(record.trial_id) if run.cross_validation else None
-    tested = _test_figures(finalist)
+    known |= _test_figures(finalist)
     if record.latency_ms is not None:
-        tested.pop("latency_ms", None)  # constraints and Pareto front rest on the trial's own
-    known |= tested
+        known["latency_ms"] = record.latency_ms  # constraints and Pareto front rest on it
     return known | _interval(record, run.validation_images) | _fold_figures(folded)
 
 

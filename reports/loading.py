@@ -7,6 +7,7 @@ from pathlib import Path
 from reports.leaderboard import LeaderboardRow, build_leaderboard
 from reports.parquet import StoredLeaderboard
 from reports.run import STATISTICS, read_run
+from reports.run_statistics import has_seen, kept_statistics
 from reports.selection import checked_top, select_places, select_rows
 from reports.uncertainty import run_notes
 
@@ -107,4 +108,12 @@ def _stored(path: Path) -> StoredLeaderboard | None:
     is_current = not stored.missing and all(
         place is None or (path / str(place)).is_file() for place in stored.column("weights_place")
     )
-    return stored if is_current else None
+    return stored if is_current and _has_seen_predictions(stored, path) else None
+
+
+def _has_seen_predictions(stored: StoredLeaderboard, path: Path) -> bool:
+    """Whether no predictions came back or were replaced since tie groups were worked out."""
+    kept = kept_statistics(path)
+    pairs = zip(stored.column("trial_id"), stored.column("rank"), strict=True)
+    ranked = (str(name) for name, rank in pairs if rank is not None)
+    return kept is not None and has_seen(kept, path, ranked)

@@ -15,7 +15,7 @@ from reports.run import Run
 from reports.screening_table import screening_table
 from reports.summary import summarise
 from reports.tested_on import which_images
-from reports.wording import NONE, model, percent, spread
+from reports.wording import NONE, model, percent, printable, spread
 
 __all__ = ["render_markdown_report", "write_markdown_report"]
 
@@ -45,7 +45,7 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts += [escape_markdown(sentence) for sentence in summary.sentences]
     if summary.rerun:
         # Indented code: a name with backticks in it cannot end the block.
-        parts.append(f"Train it again:\n\n    {summary.rerun}")
+        parts.append(f"Train it again:\n\n    {printable(summary.rerun)}")
     parts.append("## Leaderboard")
     parts.append(render_rows(rows, format="markdown").rstrip() if rows else "No row yet.")
     parts += [escape_markdown(note) for note in [which_images(run.evaluation)] if note]

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.answers import class_names
 from reports.audit import KnownVerdict
 from reports.card_limits import limits
+from reports.classes import class_names
 from reports.cleanness import cleanness_sentences
 from reports.facts import quality
+from reports.latency import latency_in_words, measured_on
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import calibration_of
 from reports.provenance import provenance
+from reports.published import published_note
 from reports.records import Stage
 from reports.run import Run
 from reports.summary import summarise
+from reports.uncertainty import choice_sentence
 from reports.wording import has_random_weights, model, percent, printable, setting
 
 __all__ = ["CardPart", "model_card"]
@@ -57,11 +60,11 @@ def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]
         return ()
     return (
         CardPart("Intended use", tuple(_use(run))),
-        CardPart("Network", tuple(_weights(winner)), tuple(_network(winner))),
+        CardPart("Network", tuple(_weights(run, rows, winner)), tuple(_network(winner))),
         CardPart("Data", tuple(_data_sentences(run, winner)), tuple(_data(run))),
         CardPart("Metrics", tuple(_measured_how(run, winner)), tuple(_metrics(run, winner))),
         CardPart("Limits", tuple(limits(run, rows, winner))),
-        CardPart("Run it again", (), tuple(_again(run, winner)), tuple(_commands(run, rows))),
+        CardPart("Run it again", (), tuple(_again(winner)), tuple(_commands(run, rows))),
     )
 
 
@@ -79,7 +82,7 @@ def _use(run: Run) -> Iterator[str]:
     )
 
 
-def _weights(winner: LeaderboardRow) -> Iterator[str]:
+def _weights(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> Iterator[str]:
     if winner.stage is Stage.ENSEMBLE:
         yield "An ensemble: several networks answer, and their answers are put together."
     elif winner.backbone is None:
@@ -93,6 +96,8 @@ def _weights(winner: LeaderboardRow) -> Iterator[str]:
         yield f"The backbone's weights came from {winner.weights}; the head was trained here."
     if winner.stage is Stage.FINE_TUNE:
         yield f"Fine-tuning trained the top block of trial {winner.parent_id} on."
+    if note := published_note(run, rows, winner):
+        yield note
 
 
 def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
@@ -102,7 +107,7 @@ def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     if winner.parameters is not None:
         yield "weights", f"{winner.parameters:,}"
     if winner.latency_ms is not None:
-        yield "time for one image", f"{winner.latency_ms:.3g} ms on this run's machine"
+        yield "latency", latency_in_words(winner.latency_ms, measured_on(winner))
     if winner.weights_hash:
         yield "hash of the pretrained weights", winner.weights_hash[:12]
 
@@ -136,10 +141,7 @@ def _measured_how(run: Run, winner: LeaderboardRow) -> Iterator[str]:
     if run.evaluation is None or run.evaluation.of(winner.trial_id) is None:
         yield "This model was not shown the test set: its figures are on images it was chosen on."
     else:
-        yield (
-            "Chosen on validation images, so that its validation accuracy is somewhat too good. "
-            "The test images took part in no choice. Intervals are of 95 %."
-        )
+        yield f"{choice_sentence(run)} Intervals are of 95 %."
 
 
 def _metrics(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
@@ -166,12 +168,14 @@ def _commands(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[tuple[str, s
         yield "The whole search was begun by:", printable(told["command"])
 
 
-def _again(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
+def _again(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     yield "seed of the model", str(winner.seed)
-    for name in ("neurosweep", "python", "tensorflow", "keras"):
-        version = _mapping(run.info.get("versions")).get(name)
-        if version:
-            yield name, str(version)
+    # Of the sitting that trained it: a run that was resumed may have had several.
+    if winner.code_version:
+        yield "neurosweep", winner.code_version
+    for name in ("python", "tensorflow", "keras"):
+        if version := (winner.library_versions or {}).get(name):
+            yield name, version
     for name, value in winner.runtime.items():
         if isinstance(value, bool | int | float | str):
             yield name.replace("_", " "), setting(value)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.answers import answers_of, class_names, clean_test_images
+from reports.answers import answers_of, clean_test_images
 from reports.architecture import Architecture, read_architecture
+from reports.classes import class_names
 from reports.curves import ClassCurves, curves_of
 from reports.evaluation import Cleanness, Evaluation, Finalist
 from reports.figures.architecture import architecture_figure
@@ -16,6 +17,7 @@ from reports.figures.palette import Look
 from reports.figures.reliability import reliability_figure
 from reports.figures.trade_off import trade_off_figure
 from reports.leaderboard import LeaderboardRow
+from reports.published import published_note
 from reports.reliability import Calibration, calibrate
 from reports.run import Run
 from reports.verdicts import Verdict, verdicts
@@ -49,7 +51,7 @@ class ModelSection:
     """What the section shows.
 
     Attributes:
-        network: The winner's layers, if they are known.
+        network: The layers of what winner/ holds, if they are known.
         tested: Whose answers are drawn: the winner's, or those of the best finalist.
         winner: Whether that is the winner.
         figures: In order; how the network is built, then what it did.
@@ -83,7 +85,7 @@ def model_section(
     trade_off = trade_off_figure(rows, looks)
     figures = [architecture_figure(network)] if network else []
     figures += [trade_off] if trade_off else []
-    notes = [] if network else [_NO_LAYERS]
+    notes = _on_the_network(run, rows, network)
     areas: tuple[Areas, ...] = ()
     if verdict is None or evaluation is None:
         notes.append(_UNTESTED)
@@ -103,6 +105,18 @@ def model_section(
         areas=areas,
         notes=tuple(notes),
     )
+
+
+def _on_the_network(
+    run: Run, rows: Sequence[LeaderboardRow], network: Architecture | None
+) -> list[str]:
+    if network is None:
+        return [_NO_LAYERS]
+    winner = next((row for row in rows if row.rank == 1), None)
+    note = published_note(run, rows, winner) if winner else ""
+    if not note or network.trial_id is None:
+        return [note] if note else []
+    return [f"{note} Its layers are drawn and listed here."]
 
 
 def shown_verdict(run: Run, rows: Sequence[LeaderboardRow]) -> Verdict | None:

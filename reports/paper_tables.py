@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reports.answers import answers_of
 from reports.audit import KnownVerdict
+from reports.classes import class_names
 from reports.evaluation import Cleanness
 from reports.leaderboard import LeaderboardRow
 from reports.papers import PaperComparison, compare_with_papers
@@ -144,7 +145,7 @@ def paper_tables(run: Run, rows: Sequence[LeaderboardRow]) -> PaperTables | None
         RunDirectoryError: A file of the run that a table needs is damaged.
     """
     pairs = {pair.network: pair for pair in compare_with_papers(rows)}
-    if not pairs and set(_classes(run)) != _CLASSES:
+    if not pairs and set(class_names(run)) != _CLASSES:
         return None
     steps = _steps(run, pairs)
     compared = next((line.row for line in reversed(steps) if _is_tested(run, line.row)), None)
@@ -158,12 +159,6 @@ def paper_tables(run: Run, rows: Sequence[LeaderboardRow]) -> PaperTables | None
         reasons=tuple(_reasons(run, rows)),
         warnings=tuple(_warnings(run, rows)),
     )
-
-
-def _classes(run: Run) -> tuple[str, ...]:
-    data = run.info.get("data")
-    told = data.get("classes") if isinstance(data, Mapping) else None
-    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _is_tested(run: Run, row: LeaderboardRow | None) -> bool:
@@ -236,7 +231,7 @@ def _class_lines(
 
 
 def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[str]:
-    if set(_classes(run)) != _CLASSES:
+    if set(class_names(run)) != _CLASSES:
         yield "This run has other classes than the papers: no figure here compares with theirs."
     if run.synthetic:
         yield (

@@ -1,7 +1,6 @@
 """What models said about each image of a part, read with care, and what is true of it."""
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -11,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
+from reports.classes import class_names
 from reports.run import Run
 
-__all__ = ["Part", "Truth", "check_accuracy", "predictions_file", "read_predictions", "true_labels"]
+__all__ = [
+    "Part",
+    "Truth",
+    "check_accuracy",
+    "predictions_file",
+    "predictions_in",
+    "read_predictions",
+    "true_labels",
+]
 
 Part = Literal["validation", "test"]
 
@@ -59,7 +67,7 @@ def true_labels(run: Run, part: Part) -> Truth | None:
     chosen = [place for place, name in enumerate(rows["part"]) if name == part]
     if not chosen:
         return None
-    classes = _classes(run, rows["label"])
+    classes = class_names(run)
     position = {name: index for index, name in enumerate(classes)}
     labels = [rows["label"][place] for place in chosen]
     unknown = sorted({str(label) for label in labels if label not in position})
@@ -80,16 +88,14 @@ def true_labels(run: Run, part: Part) -> Truth | None:
     )
 
 
-def _classes(run: Run, labels: list[str]) -> tuple[str, ...]:
-    """As run.yaml has them; sorted, as the order of outputs is, where it does not say."""
-    data = run.info.get("data")
-    told = data.get("classes") if isinstance(data, Mapping) else None
-    return tuple(map(str, told)) if isinstance(told, list) else tuple(sorted(set(labels)))
-
-
 def predictions_file(run: Run, trial_id: str, part: Part) -> Path:
     """Name the file of a trial's probabilities on a part, whether or not it is there."""
-    return run.path / "trials" / trial_id / f"{part}.npy"
+    return predictions_in(run.path, trial_id, part)
+
+
+def predictions_in(path: Path, trial_id: str, part: Part) -> Path:
+    """Name the same file inside a run directory that was not opened."""
+    return path / "trials" / trial_id / f"{part}.npy"
 
 
 def read_predictions(path: Path, truth: Truth) -> NDArray[np.float32]:
@@ -116,7 +122,7 @@ def read_predictions(path: Path, truth: Truth) -> NDArray[np.float32]:
         told = error.strerror if isinstance(error, OSError) else error
         raise RunDirectoryError(
             f"{path} must hold {expected}, a row for each {truth.part} image; {told}. Restore it "
-            "from a copy of the run, or train the trial again with `neurosweep rerun`."
+            "from a copy of the run."
         ) from None
     return found
 

@@ -7,15 +7,19 @@ from math import inf
 from statistics import fmean, stdev
 from typing import Any
 
+from reports.pareto import front
 from reports.records import Stage, Status, TrialRecord
 
-__all__ = ["Ranking", "Repeats", "front_of", "repeats_of"]
+__all__ = ["OBJECTIVES", "Ranking", "Repeats", "front_of", "repeats_of"]
 
 # A screened backbone saw only a probe on frozen features: its figure is no rival to a trial's.
 _RANKED_STAGES = frozenset({Stage.SEARCH, Stage.FINE_TUNE, Stage.ENSEMBLE})
 
 # The figure of a record that an objective means; the others bear the objective's own name.
 _FIELDS = {"missed_positives": "val_missed_positives"}
+OBJECTIVES = frozenset({"val_accuracy", "val_loss", "missed_positives", "latency_ms", "parameters"})
+"""What a search may aim at."""
+
 _MORE_IS_BETTER = frozenset({"val_accuracy"})
 
 
@@ -80,12 +84,8 @@ def front_of(records: Sequence[TrialRecord], objectives: Sequence[str]) -> froze
         The ids of the Pareto front; equal trials all belong to it.
     """
     costs = {record.trial_id: _costs(record, objectives) for record in records}
-    known = {name: cost for name, cost in costs.items() if cost is not None}
-    return frozenset(
-        name
-        for name, cost in known.items()
-        if not any(_dominates(other, cost) for other in known.values())
-    )
+    known = [(name, cost) for name, cost in costs.items() if cost is not None]
+    return frozenset(known[at][0] for at in front([cost for _, cost in known]))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,3 @@ def _costs(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...] 
             return None
         costs.append(-value if name in _MORE_IS_BETTER else value)
     return tuple(costs)
-
-
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

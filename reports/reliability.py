@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.intervals import wilson_interval
-from reports.scores.answers import SMALLEST_PROBABILITY, Answers
-from reports.scores.calibration import BINS, calibration_error
+from reports.scores.answers import Answers
+from reports.scores.calibration import bins_of, calibration_error
 from reports.scores.temperature import LIMITS, at_temperature, fit_temperature
 
 __all__ = ["Bin", "Calibration", "Reliability", "calibrate", "cross_entropy", "reliability"]
@@ -83,23 +83,21 @@ def calibrate(validation: Answers, test: Answers) -> Calibration | None:
 def reliability(answers: Answers) -> Reliability | None:
     """Sort images by the probability of their most probable class.
 
-    A bin holds its upper end, the first its lower one too. None without an image.
+    None without an image.
     """
     error = calibration_error(answers)
     if error is None:
         return None
     confidence = answers.probabilities.max(axis=1).astype(np.float64)
     right = answers.predicted == answers.labels
-    place = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
+    place = bins_of(confidence)
     found = [_bin(confidence[place == at], right[place == at]) for at in np.unique(place)]
     return Reliability(tuple(found), error, cross_entropy(answers))
 
 
 def cross_entropy(answers: Answers) -> float:
     """Mean of -ln(probability of the true class), of at least one image; as Keras bounds it."""
-    true = answers.probabilities[np.arange(len(answers.labels)), answers.labels]
-    bounded = np.clip(true.astype(np.float64), SMALLEST_PROBABILITY, 1.0)
-    return float(-np.log(bounded).mean())
+    return float(answers.losses.mean())
 
 
 def _is_bounded(validation: Answers, temperature: float) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from neurosweep.errors import UserError
 from reports.columns import cell, column_names, fixed_columns, nearest, resolve_column
+from reports.csv_text import csv_text_cell
 from reports.leaderboard import LeaderboardRow
 from reports.several import RowOfRun, run_name
 from reports.wording import (
@@ -82,7 +83,7 @@ def _csv(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
     columns = column_names(rows) if columns is None else columns
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(csv_text_cell, columns))
     for row in rows:
         writer.writerow([_csv_cell(cell(row, column)) for column in columns])
     return out.getvalue()
@@ -90,7 +91,9 @@ def _csv(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return csv_text_cell(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, str):
+        return csv_text_cell(value)
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -15,6 +15,7 @@ from reports.evaluation import Evaluation, read_evaluation
 from reports.explanations import Explanations, read_explanations
 from reports.files import read_lines, read_yaml
 from reports.records import TrialRecord
+from reports.run_yaml import check_info
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -200,6 +201,7 @@ def read_run(path: Path) -> Run:
         )
     info = read_yaml(path / "run.yaml")
     _check_version(info, path)
+    check_info(info, path / "run.yaml")
     return Run(
         path=path,
         info=info,

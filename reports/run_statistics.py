@@ -5,10 +5,12 @@ out anew wherever the file is not there, or was made from other trials or images
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,12 +22,14 @@ from reports.predictions import (
     Truth,
     check_accuracy,
     predictions_file,
+    predictions_in,
     read_predictions,
     true_labels,
 )
 from reports.ranking import Ranking
 from reports.records import Stage, TrialRecord
 from reports.run import STATISTICS, Run
+from reports.scores.answers import log_probabilities
 from reports.statistics.choice import RESAMPLES, SEED, Answers, correct_for_choice
 from reports.statistics.tie_groups import ALPHA, tie_groups
 
@@ -34,7 +38,9 @@ __all__ = [
     "STATISTICS",
     "Choice",
     "Statistics",
+    "has_seen",
     "is_current",
+    "kept_statistics",
     "statistics_of",
     "write_statistics",
 ]
@@ -44,8 +50,6 @@ COMPARED = 50
 
 _METHOD = f"2: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
 _BLOCK = 256  # trials whose probabilities are in memory at a time
-# Keras' own bound, by which the recorded loss was worked out too.
-_SMALLEST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,8 @@ class Statistics:
         tie_groups: Group by trial, of the first ranked rows; see `statistics.tie_groups`.
         choice: What choosing the best made of its accuracy; None where it is not known.
         why: What is missing, in sentences.
+        predictions: Bytes of the file of predictions by trial, of ranked trials that had one.
+        doubted: When the file was last written, in nanoseconds, of those that could not be used.
     """
 
     # Read by pydantic: a NaN could be neither shown nor compared.
@@ -89,6 +95,8 @@ class Statistics:
     tie_groups: dict[str, int]
     choice: Choice | None
     why: tuple[str, ...]
+    predictions: dict[str, int] = field(default_factory=dict)
+    doubted: dict[str, int] = field(default_factory=dict)
 
 
 def statistics_of(run: Run) -> Statistics:
@@ -97,10 +105,37 @@ def statistics_of(run: Run) -> Statistics:
     Raises:
         RunDirectoryError: `statistics.json` or the split is damaged.
     """
-    kept, made_from = _kept(run), _made_from(run)
-    if kept is not None and kept.made_from == made_from:
+    kept, made_from = kept_statistics(run.path), _made_from(run)
+    if kept is not None and kept.made_from == made_from and has_seen(kept, run.path, _ranked(run)):
         return kept
     return _measure(run, made_from)
+
+
+def has_seen(kept: Statistics, path: Path, trials: Iterable[str]) -> bool:
+    """Tell whether the predictions that a run has are those that its statistics were made from.
+
+    Files that are gone since change nothing: who copies a run may leave them. Times of files are
+    looked at only where a file could not be used, since a copy has others.
+
+    Args:
+        kept: The statistics.
+        path: The run directory.
+        trials: The ranked trials.
+    """
+    return all(_is_seen(kept, path, trial_id) for trial_id in trials)
+
+
+def _is_seen(kept: Statistics, path: Path, trial_id: str) -> bool:
+    try:
+        now = predictions_in(path, trial_id, "validation").stat()
+    except OSError:
+        return True
+    is_same = kept.doubted.get(trial_id) in (None, now.st_mtime_ns)
+    return is_same and kept.predictions.get(trial_id) == now.st_size
+
+
+def _ranked(run: Run) -> list[str]:
+    return [one.trial_id for one in Ranking.of(run.info).ranked(run.records)]
 
 
 def is_current(run: Run) -> bool:
@@ -109,8 +144,12 @@ def is_current(run: Run) -> bool:
     Raises:
         RunDirectoryError: `statistics.json` or the split is damaged.
     """
-    kept = _kept(run)
-    return kept is not None and kept.made_from == _made_from(run)
+    kept = kept_statistics(run.path)
+    return (
+        kept is not None
+        and kept.made_from == _made_from(run)
+        and has_seen(kept, run.path, _ranked(run))
+    )
 
 
 def write_statistics(run: Run) -> None:
@@ -124,9 +163,14 @@ def write_statistics(run: Run) -> None:
     replace_text(run.path / STATISTICS, content + "\n")
 
 
-def _kept(run: Run) -> Statistics | None:
+def kept_statistics(path: Path) -> Statistics | None:
+    """Read what a run directory keeps; None where it keeps nothing.
+
+    Raises:
+        RunDirectoryError: The file is damaged.
+    """
     return read_typed(
-        run.path / STATISTICS,
+        path / STATISTICS,
         Statistics,
         holds="the statistics of a leaderboard",
         advice="Delete it: they are worked out anew.",
@@ -152,7 +196,14 @@ def _validation_rows(run: Run) -> list[Sequence[object]]:
 def _measure(run: Run, made_from: str) -> Statistics:
     ranking = Ranking.of(run.info)
     ranked = ranking.ranked(run.records)
-    nothing = Statistics(made_from=made_from, tie_groups={}, choice=None, why=())
+    seen = _seen(run, ranked)
+    nothing = Statistics(
+        made_from=made_from,
+        tie_groups={},
+        choice=None,
+        why=(),
+        predictions={name: size for name, (size, _) in seen.items()},
+    )
     if not ranked:
         return replace(nothing, why=("no trial has completed: there is nothing to compare",))
     try:
@@ -164,12 +215,23 @@ def _measure(run: Run, made_from: str) -> Statistics:
     reader = _Reader(run, truth)
     groups = _tie_groups(reader, ranked)
     choice = _choice(reader, ranked, by_loss=ranking.by_loss)
-    return Statistics(
-        made_from=made_from,
+    return replace(
+        nothing,
         tie_groups=groups,
         choice=choice,
         why=(*_uncompared(ranked, groups), *_uncorrected(reader, ranked), *reader.problems),
+        doubted={name: time for name, (_, time) in seen.items() if name in reader.unusable},
     )
+
+
+def _seen(run: Run, ranked: Sequence[TrialRecord]) -> dict[str, tuple[int, int]]:
+    """Bytes and time of the files of predictions that are there."""
+    found = {}
+    for record in ranked:
+        with suppress(OSError):
+            now = predictions_file(run, record.trial_id, "validation").stat()
+            found[record.trial_id] = now.st_size, now.st_mtime_ns
+    return found
 
 
 def _tie_groups(reader: "_Reader", ranked: Sequence[TrialRecord]) -> dict[str, int]:
@@ -274,6 +336,11 @@ class _Reader:
         rest = f" ({more} more like it)" if more else ""
         return (f"{next(iter(self._problems.values()))}{rest}",)
 
+    @property
+    def unusable(self) -> frozenset[str]:
+        """Trials whose predictions are there and cannot be used."""
+        return frozenset(self._problems)
+
     def right(self, record: TrialRecord) -> NDArray[np.bool_] | None:
         """Whether a trial was right, (images,); None where its predictions cannot be used."""
         answers = self._answers(record)
@@ -302,5 +369,5 @@ class _Reader:
             self._problems[record.trial_id] = str(error).rstrip(".")
             return None
         of_truth = probabilities[np.arange(len(labels)), labels]
-        losses = -np.log(np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0))
+        losses = (-log_probabilities(of_truth)).astype(np.float32)
         return Answers(right[None], losses[None])

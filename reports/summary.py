@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cleanness import cleanness_sentences
-from reports.ensembles import ensemble_sentences
+from reports.ensembles import ensemble_sentence
 from reports.evaluation import Finalist
 from reports.facts import Fact, effort, hours, quality
 from reports.hours_section import hours_section
 from reports.leaderboard import LeaderboardRow
+from reports.published import published_note
 from reports.ranking import Ranking
 from reports.records import Stage
 from reports.run import Run
 from reports.uncertainty import (
+    choice_sentence,
     is_opened_again,
     openings_warning,
     tie_sentences,
@@ -98,28 +100,19 @@ def _trials(rows: Sequence[LeaderboardRow]) -> str:
 def _sentences(
     run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow, tested: Finalist | None
 ) -> tuple[str, ...]:
-    told = [_on_the_choice(run), *cleanness_sentences(run, tested)]
+    told = [choice_sentence(run), *cleanness_sentences(run, tested)]
     told += [*(list(tie_sentences(run, rows)) or _near(rows, winner)), *unknown_sentences(run)]
     if winner.stage is Stage.FINE_TUNE and winner.parent_id is not None:
         told.append(
             f"Fine-tuning unfroze the top block of trial {winner.parent_id} and trained it on."
         )
-    told += ensemble_sentences(run.info, rows, winner)
+    both = (ensemble_sentence(winner), published_note(run, rows, winner))
+    told += [sentence for sentence in both if sentence]
     if run.evaluation is not None:
         openings = [moment(str(one)) for one in run.test_openings]
         times = "once, on" if len(openings) == 1 else f"{len(openings)} times:"
         told.append(f"The test set was opened {times} {', '.join(openings)}.")
     return tuple(told)
-
-
-def _on_the_choice(run: Run) -> str:
-    test = "the test set was opened again, and may have had a part in what was tried after that"
-    if not is_opened_again(run):
-        test = "the test images had no part in any choice"
-    return (
-        "The winner was chosen on the validation images, so that its validation accuracy is "
-        f"somewhat too good; {test}."
-    )
 
 
 def _near(rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> list[str]:
@@ -137,17 +130,27 @@ def _near(rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> list[str]:
 
 
 def _warnings(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
-    states = {
-        "interrupted": "Partial report: the search was interrupted.",
-        "failed": "Partial report: the search ended with an error.",
-    }
-    partial = states.get(run.state)
-    if partial is None and (run.state != "finished" or run.evaluation is None):
-        partial = "Partial report: the test set has not been opened, the run may still be going on."
+    partial = _partial(run)
     told = (
         (SYNTHETIC_NOTE, run.synthetic),
         (RANDOM_NOTE, any(map(has_random_weights, rows))),
-        (partial or "", partial is not None),
+        (f"Partial report: {partial}.", bool(partial)),
         (openings_warning(run), is_opened_again(run)),
     )
     return tuple(warning for warning, holds in told if holds)
+
+
+def _partial(run: Run) -> str:
+    """Why the report is not whole; empty where it is."""
+    ended = {
+        "interrupted": "the search was interrupted",
+        "failed": "the search ended with an error",
+    }
+    if run.state in ended:
+        return ended[run.state]
+    told = []
+    if run.evaluation is None:
+        told.append("the test set has not been opened")
+    if run.state != "finished":
+        told.append("the run may still be going on")
+    return ", ".join(told)

@@ -12,9 +12,11 @@ from reports.wording import interval, marks, model, moment, percent
 
 __all__ = [
     "choice_in_words",
+    "choice_sentence",
     "is_opened_again",
     "openings_warning",
     "run_notes",
+    "state_warning",
     "tie_sentences",
     "unknown_sentences",
 ]
@@ -27,9 +29,31 @@ def run_notes(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
         run: The run.
         rows: All rows of its leaderboard, whichever of them are shown.
     """
-    told = [openings_warning(run), _correction(run.statistics.choice, rows)]
+    told = [state_warning(run), openings_warning(run), _correction(run.statistics.choice, rows)]
     told += [*tie_sentences(run, rows), *unknown_sentences(run)]
     return tuple(sentence for sentence in told if sentence)
+
+
+def state_warning(run: Run) -> str:
+    """Say why the leaderboard may not be the last word; empty for a finished run."""
+    told = {
+        "finished": "",
+        "interrupted": "The search was interrupted: these are the trials that ended before.",
+        "failed": "The search ended with an error: these are the trials that ended before.",
+    }
+    going_on = "The run may still be going on: these are the trials that have ended so far."
+    return told.get(run.state, going_on)
+
+
+def choice_sentence(run: Run) -> str:
+    """Say what the winner was chosen on, and whether the test images may have had a say."""
+    test = "the test set was opened again, and may have had a part in what was tried after that"
+    if not is_opened_again(run):
+        test = "the test images had no part in any choice"
+    return (
+        "The winner was chosen on the validation images, so that its validation accuracy is "
+        f"somewhat too good; {test}."
+    )
 
 
 def is_opened_again(run: Run) -> bool:

@@ -53,7 +53,7 @@ def architecture_figure(network: Architecture) -> Figure:
     blocks = blocks_of(network)
     return Figure(
         key="architecture",
-        title="The winner's network",
+        title=_title(network),
         caption=_caption(network, blocks),
         chart=_draw(network, blocks),
         numbers={
@@ -65,6 +65,13 @@ def architecture_figure(network: Architecture) -> Figure:
             "inbound": [" ".join(layer.inbound) for layer in network.layers],
         },
     )
+
+
+def _title(network: Architecture) -> str:
+    """By its trial: the network in winner/ need not be that of rank 1."""
+    if network.trial_id is None:
+        return "The published network"
+    return f"The network of trial {printable(network.trial_id)}"
 
 
 def _caption(network: Architecture, blocks: Sequence[Block]) -> str:

@@ -4,12 +4,10 @@ import base64
 import csv
 import io
 
+from reports.csv_text import csv_text_cell
 from reports.figures.figure import Figure, Numbers
-from reports.wording import printable
 
 __all__ = ["csv_address", "csv_text"]
-
-_FORMULA = ("=", "+", "-", "@")
 
 
 def csv_address(figure: Figure) -> str:
@@ -39,6 +37,5 @@ def _cell(value: bool | int | float | str | None) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str):
-        text = printable(value)
-        return f"'{text}" if text.startswith(_FORMULA) else text
+        return csv_text_cell(value)
     return "" if value is None else str(value)

@@ -7,7 +7,7 @@ from reports.figures.shapes import SHAPES, marker
 
 __all__ = ["Look", "looks_of"]
 
-# Okabe and Ito's colours, which all kinds of colour vision tell apart; see report.css.
+# Okabe and Ito's eight colours, which all kinds of colour vision tell apart; see colours.css.
 _COLOURS = 8
 # The families everyone meets keep their colours from run to run.
 _USUAL = ("plain_cnn", "mini_vgg", "mini_resnet", "transfer")
@@ -18,7 +18,7 @@ class Look:
     """How a family is drawn.
 
     Attributes:
-        style: Class of its colour in report.css.
+        style: Class of its colour in colours.css.
         shape: Its marker.
     """
 

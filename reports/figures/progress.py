@@ -26,8 +26,8 @@ _LONG = 180.0  # minutes, from which hours are read more easily
 _TRIALS = frozenset(Stage).difference({Stage.SCREEN})
 _CAPTION = (
     "each mark is a trial at the moment it ended; faint marks were stopped early. The line is the "
-    "best completed trial so far: where it has been flat for long, more of the same search would "
-    "bring little."
+    "best completed trial so far that keeps to the constraints: where it has been flat for long, "
+    "more of the same search would bring little."
 )
 
 
@@ -50,7 +50,7 @@ def progress_figures(page: Page) -> list[Figure]:
     )
     if not trials:
         return []
-    drawn, best = _drawn(trials), _improvements(trials)
+    drawn, best, running = _drawn(trials), _improvements(trials), _running_best(trials)
     caption = _CAPTION + _left_out(len(trials) - len(drawn))
     return [
         Figure(
@@ -64,7 +64,7 @@ def progress_figures(page: Page) -> list[Figure]:
                 "status": [str(trials[number].status) for number in drawn],
                 way.column: [way.places[number] for number in drawn],
                 "val_accuracy": [trials[number].val_accuracy for number in drawn],
-                "best_so_far": [number in best for number in drawn],
+                "best_so_far": [running[number] for number in drawn],
             },
         )
         for way in _ways(page.run, trials)
@@ -119,12 +119,28 @@ def _spent(trials: Sequence[TrialRecord]) -> tuple[str, str, str, list[float]]:
     return "Best so far over training time", "hours of training", "training_hours", list(hours)
 
 
+def _counts(record: TrialRecord) -> bool:
+    """Whether a trial may be the best: it completed and breaks no constraint."""
+    return record.status is Status.COMPLETED and record.feasible is not False
+
+
+def _running_best(trials: Sequence[TrialRecord]) -> list[float | None]:
+    """The best validation accuracy when each trial had ended; None before the first that counts."""
+    found: list[float | None] = []
+    best: float | None = None
+    for one in trials:
+        if _counts(one) and one.val_accuracy is not None:
+            best = max(best or 0.0, one.val_accuracy)
+        found.append(best)
+    return found
+
+
 def _improvements(trials: Sequence[TrialRecord]) -> frozenset[int]:
     """The trials that were the best completed one when they ended."""
     found, best = set(), -1.0
     for number, record in enumerate(trials):
         share = record.val_accuracy or 0.0
-        if record.status is Status.COMPLETED and share > best:
+        if _counts(record) and share > best:
             found.add(number)
             best = share
     return frozenset(found)

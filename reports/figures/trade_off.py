@@ -1,5 +1,6 @@
 """Accuracy against what a network costs to run, with the front that no other network beats."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
@@ -9,11 +10,13 @@ from reports.figures.chart import Chart
 from reports.figures.figure import Figure
 from reports.figures.legend import Entry
 from reports.figures.palette import Look
+from reports.latency import measured_on
 from reports.leaderboard import LeaderboardRow
-from reports.records import Stage, Status
-from reports.wording import model, percent
+from reports.pareto import front
+from reports.ranking import Ranking
+from reports.wording import model, percent, printable
 
-__all__ = ["FEWEST", "LogAxis", "front", "trade_off_figure"]
+__all__ = ["FEWEST", "LogAxis", "trade_off_figure"]
 
 FEWEST = 3
 """With fewer networks there is nothing to trade."""
@@ -48,12 +51,13 @@ class _Cost:
     told: str
 
 
+_LATENCY = "latency_ms"
 _COSTS = (
     _Cost(
-        "latency_ms",
+        _LATENCY,
         "milliseconds for one image",
         lambda row: row.latency_ms,
-        "the time for one image, measured alone on a worker",
+        "the time for one image, measured alone",
     ),
     _Cost(
         "multiply_adds_millions",
@@ -71,40 +75,29 @@ _COSTS = (
 
 
 def trade_off_figure(rows: Sequence[LeaderboardRow], looks: Mapping[str, Look]) -> Figure | None:
-    """Draw the completed trials by cost and validation accuracy; None where there are too few.
+    """Draw the ranked rows by cost and validation accuracy; None where there are too few.
 
     Across stands the first of latency, multiply-adds and weights that is known for `FEWEST` rows.
+    Drawn are the rows that are ranked, so none that breaks a constraint; times of one device.
     """
-    trained = [row for row in rows if _takes_part(row)]
+    ranked = [row for row in rows if Ranking().takes_part(row)]
     for cost in _COSTS:
-        points = [
-            (row, value) for row in trained if (value := cost.of(row)) is not None and value > 0
-        ]
+        points = _points(ranked, cost)
         if len(points) >= FEWEST:
-            return _figure(points, cost, looks, len(trained) - len(points))
+            return _figure(points, cost, looks, len(ranked) - len(points))
     return None
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Which points no other beats: none costs less and scores as well, or scores more for as much.
-
-    Args:
-        points: Cost and score of each.
-
-    Returns:
-        Their places, by rising cost; equal points all belong to it.
-    """
-    order = sorted(range(len(points)), key=lambda at: (points[at][0], -points[at][1]))
-    kept: list[int] = []
-    for at in order:
-        if not kept or points[at][1] > points[kept[-1]][1] or points[at] == points[kept[-1]]:
-            kept.append(at)
-    return kept
-
-
-def _takes_part(row: LeaderboardRow) -> bool:
-    is_trained = row.stage in (Stage.SEARCH, Stage.FINE_TUNE) and row.status is Status.COMPLETED
-    return is_trained and row.val_accuracy is not None
+def _points(rows: Sequence[LeaderboardRow], cost: _Cost) -> list[tuple[LeaderboardRow, float]]:
+    """Rows whose cost is known; times are of the one device that most of them were measured on."""
+    points = [(row, value) for row in rows if (value := cost.of(row)) is not None and value > 0]
+    if cost.column != _LATENCY:
+        return points
+    devices = Counter(measured_on(row) for row, _ in points if measured_on(row))
+    if not devices:
+        return []
+    (device, _), *_ = devices.most_common(1)
+    return [(row, value) for row, value in points if measured_on(row) == device]
 
 
 def _figure(
@@ -114,7 +107,7 @@ def _figure(
     unknown: int,
 ) -> Figure:
     places = [(value, 100 * (row.val_accuracy or 0.0)) for row, value in points]
-    on_front = front(places)
+    on_front = front([(value, -share) for value, share in places])
     families = {row.family for row, _ in points}
     legend = [
         Entry(look.style, look.shape, name) for name, look in looks.items() if name in families
@@ -133,7 +126,7 @@ def _figure(
     return Figure(
         key="trade-off",
         title="Accuracy and cost",
-        caption=_caption(cost, unknown),
+        caption=_caption(cost, unknown, points[0][0]),
         chart=chart.markup(),
         numbers={
             "trial_id": [row.trial_id for row, _ in points],
@@ -162,10 +155,16 @@ def _hint(row: LeaderboardRow, value: float, cost: _Cost) -> str:
     )
 
 
-def _caption(cost: _Cost, unknown: int) -> str:
+def _caption(cost: _Cost, unknown: int, first: LeaderboardRow) -> str:
+    is_time = cost.column == _LATENCY
+    device = f" on {printable(measured_on(first) or '')}" if is_time else ""
     told = (
-        f"what more accuracy costs when the network is used. Across stands {cost.told}; up stands "
-        "validation accuracy, which all trials have. The line is the Pareto front: no other "
+        "what more accuracy costs when the network is used. Across stands "
+        f"{cost.told}{device}; up stands "
+        "validation accuracy, which all ranked rows have. The line is the Pareto front: no other "
         "network is both as accurate and cheaper. Faint marks are beaten by one on the line."
     )
-    return f"{told} {unknown:,} completed trials lack the figure." if unknown else told
+    if not unknown:
+        return told
+    rows = "1 ranked row lacks" if unknown == 1 else f"{unknown:,} ranked rows lack"
+    return f"{told} {rows} the figure{' on that device' if is_time else ''}."

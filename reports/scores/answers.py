@@ -5,10 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SMALLEST_PROBABILITY", "Answers"]
+__all__ = ["SMALLEST_PROBABILITY", "Answers", "log_probabilities"]
 
 SMALLEST_PROBABILITY = 1e-7
 """Keras' own bound: the logarithm of a probability of exactly 0 would be infinite."""
+
+
+def log_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The natural logarithm of probabilities, none counted below `SMALLEST_PROBABILITY`.
+
+    Args:
+        probabilities: Of any shape, about 0 to 1.
+
+    Returns:
+        Of the same shape, at most 0.
+    """
+    bounded = np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)
+    logarithms: NDArray[np.float64] = np.log(bounded)
+    return logarithms
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,12 @@ class Answers:
         cells = self.labels.astype(np.int64) * self.classes + self.predicted
         counts: NDArray[np.int64] = np.bincount(cells, minlength=self.classes**2)
         return counts.reshape(self.classes, self.classes)
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """(images,) cross-entropy of each: -ln(probability of the true class), bounded."""
+        true = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return -log_probabilities(true)
 
     def of(self, chosen: NDArray[np.bool_]) -> "Answers":
         """The answers on some of the images, by flags (images,)."""

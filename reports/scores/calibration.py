@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from reports.scores.answers import Answers
 from reports.scores.temperature import fit_temperature, scaled
 
-__all__ = ["BINS", "calibration_error", "held_out_error", "two_halves"]
+__all__ = ["BINS", "bins_of", "calibration_error", "held_out_error", "two_halves"]
 
 BINS = 15
 """Bins of equal width, as Guo et al. 2017 use them."""
@@ -15,10 +15,9 @@ BINS = 15
 def calibration_error(answers: Answers, *, bins: int = BINS) -> float | None:
     """Expected calibration error of the most probable class.
 
-    Images are put into bins by the probability of the class they were given: bin k of n has those
-    above (k - 1) / n and up to k / n inclusive, and 0 belongs to the first. The error is the mean
-    over the images of how far a bin's accuracy lies from its mean probability (Naeini et al. 2015,
-    AAAI; Guo et al. 2017, arXiv:1706.04599, equation 3).
+    Images are put into bins by the probability of the class they were given, see `bins_of`. The
+    error is the mean over the images of how far a bin's accuracy lies from its mean probability
+    (Naeini et al. 2015, AAAI; Guo et al. 2017, arXiv:1706.04599, equation 3).
 
     Args:
         answers: On any number of images.
@@ -32,11 +31,23 @@ def calibration_error(answers: Answers, *, bins: int = BINS) -> float | None:
         return None
     confidence = answers.probabilities.max(axis=1).astype(np.float64)
     right = answers.predicted == answers.labels
-    inner_edges = np.arange(1, bins) / bins
-    place = np.searchsorted(inner_edges, confidence, side="left")
+    place = bins_of(confidence, bins)
     # The images of a bin over all images cancel the images that its two means are taken over.
     gaps = np.bincount(place, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(right))
+
+
+def bins_of(confidence: NDArray[np.floating], bins: int = BINS) -> NDArray[np.intp]:
+    """Put images into bins of equal width: bin k of n has those above (k - 1) / n up to k / n.
+
+    Args:
+        confidence: (images,) probabilities, 0 to 1 inclusive.
+        bins: At least 1.
+
+    Returns:
+        (images,) places from 0; a bin holds its upper end, the first its lower one too.
+    """
+    return np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
 
 
 def held_out_error(answers: Answers, groups: NDArray[np.int64] | None = None) -> float | None:

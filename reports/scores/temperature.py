@@ -7,7 +7,7 @@ probable class stays the most probable one, so that no accuracy changes.
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.scores.answers import SMALLEST_PROBABILITY, Answers
+from reports.scores.answers import Answers, log_probabilities
 
 __all__ = ["LIMITS", "at_temperature", "fit_temperature", "negative_log_likelihood", "scaled"]
 
@@ -34,7 +34,7 @@ def fit_temperature(answers: Answers) -> float | None:
 
     if not answers.can_be_scored:
         return None
-    logits = _logits(answers.probabilities)
+    logits = log_probabilities(answers.probabilities)
 
     def loss(logarithm: float) -> float:
         return negative_log_likelihood(logits / np.exp(logarithm), answers.labels)
@@ -71,7 +71,7 @@ def scaled(probabilities: NDArray[np.floating], temperature: float) -> NDArray[n
     """
     if not temperature > 0:
         raise ValueError(f"a temperature is above 0; received {temperature}")
-    return np.exp(_log_softmax(_logits(probabilities) / temperature))
+    return np.exp(_log_softmax(log_probabilities(probabilities) / temperature))
 
 
 def negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -82,10 +82,6 @@ def negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.int
         labels: (images,) positions of the true classes.
     """
     return float(-_log_softmax(logits)[np.arange(len(labels)), labels].mean())
-
-
-def _logits(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
 
 
 def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What rows say beyond their records: shares with intervals, test scores, weights, versions."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,8 +82,9 @@ def test_classes_and_f1_come_from_the_confusion_matrix_of_older_files_too(run: R
         assert figures["support"] == told["support"]
 
 
-def test_an_evaluation_of_an_earlier_version_has_no_later_figures(rows):
-    row = by_id(rows)["0010"]
+def test_an_evaluation_of_an_earlier_version_has_no_later_figures(run: Run):
+    run = evaluated_with(run.path, latency_device=None)
+    row = by_id(build_leaderboard(run))["0010-ft"]
     later = (row.test_roc_auc, row.test_calibration_error, row.latency_p95_ms, row.latency_device)
     assert later == (None,) * 4
     assert row.latency_ms == 3.5
@@ -176,3 +178,24 @@ def test_a_trial_has_the_versions_of_the_sitting_in_which_it_ended(run: Run):
 def test_a_run_that_does_not_say_its_versions_claims_none(run: Run, versions):
     row = by_id(build_leaderboard(with_info(run, versions=versions, resumed_with="x")))["0000"]
     assert (row.code_version, row.library_versions) == (None, None)
+
+
+def own_latency(fake: FakeRun, write: Callable[[FakeRun], Run], milliseconds: float):
+    fake.records = [
+        replace(one, latency_ms=milliseconds) if one.trial_id == "0010-ft" else one
+        for one in fake.records
+    ]
+    run = evaluated_with(write(fake).path, **NEW)
+    return by_id(build_leaderboard(run))["0010-ft"]
+
+
+def test_times_of_two_measurements_are_not_put_together(fake: FakeRun, write):
+    row = own_latency(fake, write, 9.0)
+    assert row.latency_ms == 9.0
+    others = (row.latency_p95_ms, row.latency_32_ms, row.latency_32_p95_ms, row.latency_device)
+    assert others == (None,) * 4
+
+
+def test_an_ensembles_one_measurement_stays_whole(fake: FakeRun, write):
+    row = own_latency(fake, write, 3.5)
+    assert (row.latency_p95_ms, row.latency_device) == (4.5, NEW["latency_device"])

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from fake_run import FakeRun
+from fake_run import FakeRun, answered_run
 
 from reports import Run, Stage, build_leaderboard
 from reports.ensembles import members_of
+from reports.figures.palette import looks_of
+from reports.model_card import model_card
+from reports.model_section import ModelSection, model_section
 from reports.summary import summarise
 
 MEMBERS = {
@@ -92,3 +95,39 @@ def test_without_a_word_in_run_yaml_it_stands(fake: FakeRun, write: Callable[[Fa
     add_ensemble(fake)
     fake.info["ensemble"] = "edited"
     assert build_leaderboard(write(fake))[0].trial_id == "e0001"
+
+
+def drawn(run: Run) -> ModelSection:
+    rows = build_leaderboard(run)
+    return model_section(run, rows, looks_of(row.family for row in rows))
+
+
+def test_the_network_that_is_drawn_is_named_where_an_ensemble_is_first(
+    write: Callable[[FakeRun], Run],
+):
+    fake = answered_run()
+    add_ensemble(fake)
+    allowed(fake, "row")
+    run = write(fake)
+    section = drawn(run)
+    assert section.figures[0].title == "The network of trial 0010-ft"
+    note = section.notes[0]
+    assert "winner/ holds trial 0010-ft, the best single network" in note
+    assert "drawn and listed here" in note
+    card = " ".join(s for part in model_card(run, build_leaderboard(run)) for s in part.sentences)
+    assert "winner/ holds trial 0010-ft, the best single network" in card
+
+
+def test_a_winner_folder_of_an_earlier_sitting_is_told(write: Callable[[FakeRun], Run]):
+    fake = answered_run()
+    fake.records.append(replace(fake.records[-1], trial_id="0099", val_accuracy=1.0))
+    run = write(fake)
+    (note, *_) = drawn(run).notes
+    assert "winner/ holds trial 0010-ft and not rank 1, trial 0099" in note
+    assert note.split(":")[0] in " ".join(summarise(run, build_leaderboard(run)).sentences)
+
+
+def test_the_network_of_rank_1_needs_no_note(write: Callable[[FakeRun], Run]):
+    section = drawn(write(answered_run()))
+    assert section.notes == ()
+    assert section.figures[0].title == "The network of trial 0010-ft"

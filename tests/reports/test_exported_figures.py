@@ -51,7 +51,7 @@ def test_every_figure_of_the_page_is_written_and_stands_alone(
 
 def test_colours_of_classes_are_written_out():
     svg = standalone_svg(figure(chart='<svg viewBox="0 0 9 9"><path class="dot c1"/></svg>'))
-    assert re.search(r"\.dot\.c1, \.c1 \.dot \{ fill: #d98200; \}", svg)
+    assert re.search(r"\.dot\.c1, \.c1 \.dot \{ fill: #e69f00; \}", svg)
     assert ".at-best" in svg
 
 

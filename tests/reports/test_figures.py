@@ -166,6 +166,23 @@ def test_progress_marks_every_measured_trial(run: Run, rows: list[LeaderboardRow
         assert len(figure.numbers["trial_id"]) == 12
 
 
+def test_the_numbers_of_progress_hold_the_best_so_far(run: Run, rows: list[LeaderboardRow]):
+    best = run.records[10]
+    records = tuple(
+        replace(one, feasible=one.trial_id != "0004", val_accuracy=1.0)
+        if one.trial_id == "0004"
+        else one
+        for one in run.records
+    )
+    numbers = progress_figures(Page(replace(run, records=records), rows))[0].numbers
+    told = dict(zip(numbers["trial_id"], numbers["best_so_far"], strict=True))
+    # The trial that breaks a constraint has all right, and is the best of none.
+    assert told["0004"] == told["0003"] == run.records[0].val_accuracy
+    assert told["0012"] == best.val_accuracy
+    values = [one for one in numbers["best_so_far"] if one is not None]
+    assert values == sorted(values)
+
+
 def test_hours_of_gpus_are_added_up_in_the_order_of_ends(run: Run, rows: list[LeaderboardRow]):
     figure = progress_figures(Page(run, rows))[-1]
     assert figure.title == "Best so far over GPU-hours"

@@ -128,6 +128,9 @@ def test_a_second_opening_and_an_absent_class_are_limits(write: Callable[[FakeRu
     fake.info["test_openings"] = ["2024-05-06T07:17:09+00:00", "2024-05-07T09:30:00+02:00"]
     run = write(fake)
     assert "The test set was opened 2 times" in card(run)["Limits"]
+    assert "may have had a part in what was tried after that" in card(run)["Metrics"]
+    assert "no choice" not in card(run)["Metrics"]
+    assert "no part in any choice" not in card(run)["Metrics"]
     assert run.evaluation is not None
     report = run.evaluation.finalists[0].classification_report
     report["glioma"] |= {"support": 0.0, "recall": 0.0}
@@ -141,6 +144,18 @@ def test_an_ensemble_is_no_single_network(write: Callable[[FakeRun], Run]):
     told = card(write(fake))["Network"]
     assert told.startswith("An ensemble: several networks answer")
     assert "from random ones" not in told
+
+
+def test_the_versions_are_those_of_the_sitting_that_trained_the_winner(
+    write: Callable[[FakeRun], Run],
+):
+    fake = fake_run()
+    later = {"neurosweep": "9.9.9", "python": "3.99", "tensorflow": "9.0", "keras": "9.1"}
+    fake.info["resumed_with"] = [{"began": fake.records[-1].started_at, "versions": later}]
+    told = card(write(fake))["Run it again"]
+    assert "neurosweep: 9.9.9" in told
+    assert "python: 3.99" in told
+    assert "0.0.0" not in told
 
 
 def test_without_a_winner_there_is_no_card(write: Callable[[FakeRun], Run]):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from fake_run import FakeRun, answered_run, fake_run
 
-from reports import LeaderboardRow, Run, build_leaderboard, read_run
-from reports.answers import answers_of, class_names
+from reports import LeaderboardRow, Run, Stage, build_leaderboard, read_run
+from reports.answers import answers_of
 from reports.architecture import read_architecture
+from reports.classes import class_names
 from reports.curves import curves_of
 from reports.figures.architecture import architecture_figure
 from reports.figures.class_curves import curve_figures
@@ -20,7 +21,8 @@ from reports.figures.confusion import confusion_figure
 from reports.figures.figure import Figure
 from reports.figures.palette import looks_of
 from reports.figures.reliability import reliability_figure
-from reports.figures.trade_off import LogAxis, front, trade_off_figure
+from reports.figures.trade_off import LogAxis, trade_off_figure
+from reports.pareto import front
 from reports.predictions import Part
 from reports.reliability import calibrate
 from reports.scores.answers import Answers
@@ -223,14 +225,18 @@ def test_where_no_temperature_can_be_fitted_none_is_drawn(run: Run):
     ],
 )
 def test_the_front_is_what_no_other_beats(points: Sequence[tuple[float, float]], kept: list[int]):
-    assert front(points) == kept
+    assert front([(cost, -score) for cost, score in points]) == kept
 
 
 @pytest.fixture
 def priced() -> list[LeaderboardRow]:
     fake = fake_run()
     records = tuple(
-        replace(one, latency_ms=None if one.val_accuracy is None else 0.5 * (number + 1))
+        replace(
+            one,
+            latency_ms=None if one.val_accuracy is None else 0.5 * (number + 1),
+            node="host-a",
+        )
         for number, one in enumerate(fake.records)
     )
     return build_leaderboard(Run(Path("/nowhere"), {}, records, None))
@@ -250,7 +256,7 @@ def test_accuracy_stands_against_latency_where_it_is_known(priced: list[Leaderbo
         if kept
     ]
     assert on_front == ["0010-ft", "0010", "0004", "0000"]
-    assert "measured alone on a worker" in figure.caption
+    assert "measured alone on host-a" in figure.caption
 
 
 @pytest.mark.parametrize(
@@ -272,6 +278,25 @@ def test_where_too_few_latencies_are_known_another_cost_is_shown(
     assert figure is not None
     assert column in figure.numbers
     assert "for too few" in figure.caption or "for enough" in figure.caption
+
+
+def test_an_ensemble_is_drawn_and_what_breaks_a_constraint_is_not(priced: list[LeaderboardRow]):
+    first = replace(priced[0], stage=Stage.ENSEMBLE, family="ensemble", trial_id="e0001")
+    broken = replace(priced[1], feasible=False, rank=None)
+    rows = [first, *priced[2:], broken]
+    figure = trade_off_figure(rows, looks_of(row.family for row in rows))
+    assert figure is not None
+    assert "e0001" in figure.numbers["trial_id"]
+    assert broken.trial_id not in figure.numbers["trial_id"]
+
+
+def test_times_of_another_device_do_not_stand_on_the_same_axis(priced: list[LeaderboardRow]):
+    rows = [replace(priced[0], latency_device="GPU B"), *priced[1:]]
+    figure = trade_off_figure(rows, looks_of(row.family for row in rows))
+    assert figure is not None
+    assert "latency_ms" in figure.numbers
+    assert priced[0].trial_id not in figure.numbers["trial_id"]
+    assert "1 ranked row lacks the figure on that device" in figure.caption
 
 
 def test_two_networks_trade_nothing(priced: list[LeaderboardRow]):

@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_refused(truth, tmp_path: Path, array, told: str):
     assert "must hold 240 x 4 probabilities as float32, a row for each validation" in str(
         raised.value
     )
-    assert "`neurosweep rerun`" in str(raised.value)
+    assert "Restore it from a copy of the run." in str(raised.value)
 
 
 def _saved(tmp_path: Path) -> bytes:

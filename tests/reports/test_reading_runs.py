@@ -166,3 +166,36 @@ def test_nodes_are_told_as_words(path: Path):
     (path / "run.yaml").write_text(yaml.safe_dump({**content, "nodes": nodes}, sort_keys=False))
     told = dict(provenance(read_run(path)))
     assert told["nodes"] == "hostname a, cpus 8.0, kind not set; hostname b, cpus 4.0"
+
+
+def _edited(path: Path, **changes: object) -> Path:
+    content = yaml.safe_load((path / "run.yaml").read_text())
+    (path / "run.yaml").write_text(yaml.safe_dump({**content, **changes}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"test_openings": None}, "test_openings is a list of times; received None"),
+        ({"test_openings": "yesterday"}, "test_openings is a list of times"),
+        ({"experiment": "x"}, "experiment holds names and values; received 'x'"),
+        ({"experiment": None}, "experiment holds names and values; received None"),
+        ({"experiment": {"search": 3}}, "search holds names and values; received 3"),
+        ({"experiment": {"search": {"objective": None}}}, "objective is a name or a list"),
+        ({"experiment": {"search": {"objective": ["speed"]}}}, "parameters.*received 'speed'"),
+        ({"resumed_with": [{"began": "noon"}]}, r"resumed_with\[0\].began is an ISO 8601 time"),
+    ],
+)
+def test_an_edited_run_yaml_is_refused_by_name(path: Path, changes: dict, told: str):
+    with pytest.raises(RunDirectoryError, match=rf"run\.yaml: .*{told}.*Restore it"):
+        read_run(_edited(path, **changes))
+
+
+def test_a_run_yaml_may_lack_what_was_not_known_yet(path: Path):
+    content = yaml.safe_load((path / "run.yaml").read_text())
+    for name in ("experiment", "test_openings"):
+        del content[name]
+    (path / "run.yaml").write_text(yaml.safe_dump(content))
+    assert build_leaderboard(read_run(path))
+    assert read_run(_edited(path, resumed_with=[{"began": "2026-11-30T07:00:00"}]))

@@ -30,6 +30,13 @@ def test_the_page_reads_as_the_gold_file(run: Run, rows: list[LeaderboardRow]):
     check_gold("report.txt", scrub(Page(render_report(run, rows)).text, run))
 
 
+def test_a_runs_name_cannot_end_the_block_of_a_command(tmp_path: Path, fake: FakeRun):
+    run = read_run(fake.write(tmp_path / "a\n# b\x1b[31m"))
+    text = render_markdown_report(run, build_leaderboard(run))
+    assert "\n# b" not in text
+    assert "\x1b" not in text
+
+
 def test_the_markdown_is_the_gold_file(run: Run, rows: list[LeaderboardRow]):
     check_gold("report.md", scrub(render_markdown_report(run, rows), run))
 

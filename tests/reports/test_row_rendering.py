@@ -72,6 +72,25 @@ def test_csv_has_all_columns_and_reads_back(rows: list[LeaderboardRow]):
     assert read[-1]["val_accuracy"] == ""
 
 
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+cmd", "-x", "@SUM(A1)", "\x1b[31mred\x07"])
+def test_csv_holds_neither_formulas_nor_commands_to_the_terminal(
+    rows: list[LeaderboardRow], text: str
+):
+    hostile = replace(
+        rows[0],
+        backbone=text,
+        hyperparameters={"text": text, "number": -0.5, text: 1},
+        library_versions={text: text},
+    )
+    written = render_rows([hostile], "csv")
+    assert written.isprintable() or written.replace("\n", "").isprintable()
+    header, line = csv.reader(io.StringIO(written))
+    found = dict(zip(header, line, strict=True))
+    assert not found["backbone"].startswith(("=", "+", "-", "@"))
+    assert found["hp.text"] == found["backbone"]
+    assert found["hp.number"] == "-0.5"
+
+
 def test_json_stands_alone_and_has_objects(rows: list[LeaderboardRow]):
     read = json.loads(render_rows(rows, "json"))
     assert tuple(read[0]) == FIXED_COLUMNS

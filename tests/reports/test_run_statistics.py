@@ -18,10 +18,12 @@ from reports import (
     build_leaderboard,
     read_leaderboard,
     read_run,
+    run_notes,
     write_leaderboard,
     write_statistics,
 )
 from reports import run_statistics as statistics_module
+from reports.loading import show_leaderboard
 from reports.predictions import read_predictions, true_labels
 from reports.run_statistics import COMPARED, STATISTICS, is_current
 from reports.statistics.tie_groups import tie_groups
@@ -284,3 +286,47 @@ def test_an_ensemble_is_no_model_of_the_correction(fake: FakeRun, tmp_path: Path
     else:
         assert statistics.choice == without
     assert statistics.tie_groups["e0001"] >= 1
+
+
+def _shown(run: Run) -> dict[str, int | None]:
+    return {row.trial_id: row.tie_group for row in show_leaderboard(run.path).rows if row.rank}
+
+
+def _publish(run: Run) -> None:
+    write_statistics(run)
+    rows = build_leaderboard(run)
+    write_leaderboard(rows, run.path / "leaderboard.parquet", run_notes(run, rows))
+
+
+@pytest.mark.parametrize("kind", ["missing", "cut off", "of other images"])
+def test_predictions_that_were_restored_are_noticed(fake: FakeRun, tmp_path: Path, kind: str):
+    run = read_run(fake.write(tmp_path / "run"))
+    path = run.path / "trials/0004/validation.npy"
+    whole = path.read_bytes()
+    if kind == "missing":
+        path.unlink()
+    elif kind == "cut off":
+        path.write_bytes(whole[:-100])
+    else:
+        np.save(path, np.roll(np.load(path), 30, axis=0))  # of the same size
+    _publish(run)
+    assert is_current(read_run(run.path))
+    assert _shown(run)["0004"] is None
+    path.write_bytes(whole)
+    assert not is_current(read_run(run.path))
+    assert _shown(run)["0004"] is not None
+    assert read_run(run.path).statistics.why == ()
+
+
+def test_a_copy_is_not_worked_out_anew_with_its_predictions_or_without(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    _publish(run)
+    copied = tmp_path / "copy"
+    shutil.copytree(run.path, copied, copy_function=shutil.copyfile)
+    monkeypatch.setattr(statistics_module, "read_predictions", pytest.fail)
+    assert read_run(copied).statistics == run.statistics
+    for path in copied.glob("trials/*/validation.npy"):
+        path.unlink()
+    assert read_run(copied).statistics == run.statistics
+    assert is_current(read_run(copied))

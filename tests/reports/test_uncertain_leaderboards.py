@@ -83,7 +83,11 @@ def test_else_by_latency_else_by_weights():
     rows = _ties(
         *(1, 1, 2, 1), multiply_adds=some, parameters=[5, 9, 1, 1], latency_ms=[3, 2, 1, 4]
     )
-    assert str(cheapest_of(rows)) == "2 ms for one image"
+    on_one = [replace(row, latency_device="GPU A") for row in rows]
+    assert str(cheapest_of(on_one)) == "2 ms for one image on GPU A"
+    on_two = [replace(on_one[0], latency_device="GPU B"), *on_one[1:]]
+    assert str(cheapest_of(on_two)) == "1 weights"
+    assert str(cheapest_of(rows)) == "1 weights"  # nobody knows on what
     rows = _ties(*(1, 1, 2, 1), multiply_adds=some, parameters=[5, 9, 1, 4], latency_ms=some)
     assert cheapest_of(rows).row.trial_id == "t3"
     assert str(cheapest_of(rows)) == "4 weights"
@@ -216,3 +220,42 @@ def test_one_opening_is_no_warning(run: Run):
     for text in _everywhere(run):
         assert "opened 2 times" not in text
         assert "may have been chosen by it" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("running", "The run may still be going on"),
+        ("interrupted", "The search was interrupted"),
+        ("failed", "The search ended with an error"),
+    ],
+)
+def test_a_leaderboard_of_a_run_that_has_not_finished_says_so(
+    fake: FakeRun, tmp_path: Path, state: str, told: str
+):
+    fake.info["state"] = state
+    run = read_run(fake.write(tmp_path / "run"))
+    rows = build_leaderboard(run)
+    assert run_notes(run, rows)[0].startswith(told)
+    assert told in _words(render_rows(rows, told=run_notes(run, rows)))
+
+
+def test_a_finished_run_does_not_say_that_it_goes_on(run: Run):
+    assert not any("going on" in note for note in run_notes(run, build_leaderboard(run)))
+
+
+def test_a_run_that_opened_its_test_set_and_goes_on_is_not_said_to_be_untested(
+    fake: FakeRun, tmp_path: Path
+):
+    fake.info["state"] = "running"
+    run = read_run(fake.write(tmp_path / "run"))
+    warnings = summarise(run, build_leaderboard(run)).warnings
+    assert "Partial report: the run may still be going on." in warnings
+    assert not any("not been opened" in warning for warning in warnings)
+
+
+def test_a_finished_run_without_an_evaluation_does_not_go_on(fake: FakeRun, tmp_path: Path):
+    fake.finalists, fake.folds = [], {}
+    run = read_run(fake.write(tmp_path / "run"))
+    warnings = summarise(run, build_leaderboard(run)).warnings
+    assert "Partial report: the test set has not been opened." in warnings

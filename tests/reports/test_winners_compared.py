@@ -13,7 +13,7 @@ from fake_run import FakeRun, fake_run
 from scipy.stats import binomtest
 
 from neurosweep.errors import RunDirectoryError, UserError
-from reports import Run, read_run
+from reports import Run, Stage, read_run
 from reports.comparison import Comparison, compare_winners
 from reports.comparison_text import render_comparison
 
@@ -285,3 +285,47 @@ def test_no_difference_is_called_none(first: Run, tmp_path: Path):
     text = " ".join(render_comparison(compare_winners(first, other, "test", NAMES)).split())
     assert "second minus first 0.0 points (95 % interval 0.0 to 0.0" in text
     assert "p = 1, not significant at 5 %" in text
+
+
+def _four_to_nothing(first: Run, second: Run) -> tuple[Run, Run]:
+    """The second run's winner answers as the first's does, but for four images it gets wrong."""
+    said = np.load(first.path / "trials/0010-ft/validation.npy")
+    labels = np.arange(240) * 4 // 240
+    rows = np.flatnonzero(said.argmax(axis=1) == labels)[::50][:4]
+    said[rows] = np.roll(said[rows], 1, axis=1)
+    np.save(second.path / "trials/0000/validation.npy", said)
+    share = float((said.argmax(axis=1) == labels).mean())
+    path = second.path / "trials.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["trial_id"] == "0000":
+            line["val_accuracy"] = share
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return first, read_run(second.path)
+
+
+def test_where_few_images_differ_the_text_says_that_the_test_decides(first: Run, second: Run):
+    found = compare_winners(*_four_to_nothing(first, second), "validation", NAMES)
+    assert (found.first.right_alone, found.second.right_alone) == (4, 0)
+    assert found.difference_high < 0
+    assert not found.significant
+    text = " ".join(render_comparison(found).split())
+    assert "This test decides" in text
+    assert "differ on 4 of the images: with fewer than 10" in text
+    assert any("differ on 4 of the images" in one for one in found.warnings)
+
+
+def test_where_many_images_differ_no_interval_is_doubted(first: Run, second: Run):
+    found = compare_winners(first, second, "validation", NAMES)
+    assert found.first.right_alone + found.second.right_alone >= 10
+    assert not any("too narrow" in one for one in found.warnings)
+
+
+def test_an_ensemble_that_was_not_published_is_told(first: Run, tmp_path: Path):
+    fake = _fake()
+    best = replace(fake.records[-1], trial_id="e0001", stage=Stage.ENSEMBLE, family="ensemble")
+    fake.records.append(replace(best, val_accuracy=1.0))
+    second = read_run(fake.write(tmp_path / "second"))
+    found = compare_winners(first, second, "validation", NAMES)
+    (told,) = [one for one in found.warnings if "winner/" in one]
+    assert told.startswith("second: rank 1 is trial e0001. The folder winner/ holds trial 0010-ft")

@@ -188,9 +188,6 @@ def test_bad_input_has_a_message_and_an_exit_code(tmp_path, runs, capsys):
 
 def test_damaged_predictions_leave_the_leaderboard_readable(runs, capsys):
     (Path(runs[0]) / "trials/t0001/validation.npy").write_bytes(b"no array")
-    kept = json.loads(told(capsys, "leaderboard", runs[0], "--format", "json"))
-    assert [row["tie_group"] for row in kept] == [1, 1, 2]  # worked out when it was whole
-    (Path(runs[0]) / "statistics.json").unlink()
     rows = json.loads(told(capsys, "leaderboard", runs[0], "--format", "json"))
     assert [row["tie_group"] for row in rows] == [1, None, 2]
     text = " ".join(told(capsys, "leaderboard", runs[0]).split())
