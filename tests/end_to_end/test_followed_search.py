@@ -29,11 +29,15 @@ def killed(command, work, environment, images, neurosweep):
     end = time.monotonic() + 300
     said = {"running": []}
     while not any(trial["where"] for trial in said["running"]):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "no trial had an epoch"
-        time.sleep(0.2)
-        if (run / "run.yaml").exists():
-            said = status(neurosweep, run)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        while not list(run.glob("trials/*/epochs.jsonl")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end, "no trial had an epoch"
+            time.sleep(0.05)
+        # Stopped while it is looked at: on a slow machine its trials would have ended since.
+        process.send_signal(signal.SIGSTOP)
+        said = status(neurosweep, run)
     listed = json.loads(neurosweep("runs", "list", "--format", "json").stdout)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
