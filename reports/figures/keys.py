@@ -23,6 +23,9 @@ def keys_of(prefix: str, names: Iterable[str]) -> dict[str, str]:
     for place, name in enumerate(dict.fromkeys(names), start=1):
         plain = _OTHERS.sub("-", name.lower())[:_LONGEST].strip("-")
         key = "-".join(part for part in (prefix, plain) if part)
-        unclear = plain != name.lower().replace("_", "-") or key in keys.values()
-        keys[name] = f"{key}-{place}" if unclear else key
+        if plain != name.lower().replace("_", "-"):
+            key = f"{key}-{place}"
+        while key in keys.values():  # another name may read like this one and its place
+            key = f"{key}-{place}"
+        keys[name] = key
     return keys

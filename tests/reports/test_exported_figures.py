@@ -10,7 +10,7 @@ from xml.etree.ElementTree import fromstring
 import pyarrow.parquet as pq
 import pytest
 from fake_screening import screened_run
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neurosweep.errors import UserError
@@ -95,6 +95,7 @@ def test_numbers_are_numbers_for_a_spreadsheet():
 
 
 @given(st.lists(st.text(max_size=60), unique=True, max_size=12))
+@example(["", "0", "5", "00", ":"])
 def test_keys_name_files_and_stay_apart(names: list[str]):
     keys = keys_of("parallel", names)
     assert list(keys) == names
