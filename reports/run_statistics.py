@@ -48,7 +48,7 @@ __all__ = [
 COMPARED = 50
 """Rows that are compared with each other, from rank 1 on; those behind them have no tie group."""
 
-_METHOD = f"2: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
+_METHOD = f"3: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
 _BLOCK = 256  # trials whose probabilities are in memory at a time
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.intervals import wilson_interval
 from reports.statistics.resampling import draw_counts, interval_of
 
 __all__ = ["RESAMPLES", "SEED", "Answers", "Corrected", "correct_for_choice"]
@@ -55,7 +56,9 @@ def correct_for_choice(
     the pooled ones of cross-validation: draw images with replacement, choose the best model on
     those drawn, score it on those not drawn; the mean of the scores is the estimate, and their
     percentiles its interval. About 37 % of the images are not drawn, so that the interval is wider
-    than one for all images would be.
+    than one for all images would be. Where nearly all answers are right the scores hardly differ,
+    and say nothing of how few images there were: the interval is never narrower than Wilson's of
+    the estimate with as many images.
 
     The choice is the run's own: most images right, ties by the lower loss, or the other way round.
     Images that belong together are drawn together.
@@ -84,7 +87,10 @@ def correct_for_choice(
     for block in blocks:
         race.enter(block)
     scores = race.scores()
-    return Corrected(float(scores.mean()), *interval_of(scores))
+    estimate = float(scores.mean())
+    low, high = interval_of(scores)
+    least, most = wilson_interval(estimate, len(group_of))
+    return Corrected(estimate, min(low, least), max(high, most))
 
 
 class _Race:

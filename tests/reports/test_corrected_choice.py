@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from reports.intervals import wilson_interval
 from reports.statistics import choice
 from reports.statistics.choice import Answers, correct_for_choice
 from reports.statistics.resampling import draw_counts
@@ -117,6 +118,13 @@ def test_copies_make_the_interval_wider():
     alone = correct_for_choice([_answers(right)], np.arange(300))
     together = correct_for_choice([_answers(right)], np.arange(300) // 5)
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
+
+
+def test_few_images_that_are_all_right_are_no_certainty():
+    right = _answers(np.ones((3, 48), np.bool_))
+    found = correct_for_choice([right], np.arange(48))
+    assert (found.estimate, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(wilson_interval(1.0, 48)[0])
 
 
 def test_it_needs_a_model_and_images_that_can_be_left_out():
