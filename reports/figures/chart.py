@@ -8,7 +8,7 @@ from itertools import pairwise
 from xml.etree.ElementTree import SubElement, tostring
 
 from reports.figures.axis import Axis
-from reports.figures.elements import Point, picture, segment, text
+from reports.figures.elements import Point, picture, segment, text, text_within
 from reports.figures.legend import Entry, draw_legend, legend_height
 from reports.figures.shapes import outline
 from reports.wording import printable
@@ -84,7 +84,7 @@ class Chart:
         for value in self._x.ticks():
             x, _ = self._place((value, self._y.low))
             segment(frame, (x, height - _BOTTOM), (x, height - _BOTTOM + 5))
-            text(frame, (x, height - _BOTTOM + 18), f"{value:g}", "middle")
+            text_within(frame, (x, height - _BOTTOM + 18), f"{value:g}", _WIDTH)
         text(frame, (_WIDTH / 2 + _LEFT / 2, height - 13), self._x.title, "middle")
         upright = text(
             frame, (13, self._above + (_HEIGHT - _BOTTOM + _TOP) / 2), self._y.title, "middle"

@@ -4,7 +4,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from reports.wording import printable
 
-__all__ = ["Point", "picture", "segment", "text"]
+__all__ = ["Point", "picture", "segment", "text", "text_within"]
+
+_HALF_A_SIGN = 5.0  # in units of the view box, in the larger type of a narrow page
 
 Point = tuple[float, float]
 """Across and down, in units of the view box."""
@@ -35,3 +37,17 @@ def text(parent: Element, place: Point, written: str, anchor: str) -> Element:
     element = SubElement(parent, "text", attributes)
     element.text = printable(written)
     return element
+
+
+def text_within(parent: Element, place: Point, written: str, edge: float) -> Element:
+    """Write one line centred on a place, or up to an edge on the right where it would be cut.
+
+    Args:
+        parent: What it becomes part of.
+        place: Its centre.
+        written: The line.
+        edge: Where there is no more room, across.
+    """
+    if place[0] + len(written) * _HALF_A_SIGN > edge:
+        return text(parent, (edge - 1, place[1]), written, "end")
+    return text(parent, place, written, "middle")

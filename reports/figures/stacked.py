@@ -6,7 +6,7 @@ from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
 from reports.figures.axis import Axis
-from reports.figures.elements import segment, text
+from reports.figures.elements import segment, text, text_within
 from reports.figures.value_axis import Tick, ValueAxis
 from reports.leaderboard import LeaderboardRow
 from reports.settings import Settings
@@ -15,6 +15,7 @@ from reports.wording import NONE, printable
 __all__ = ["StackedAxis", "heights", "room_below", "write_ticks"]
 
 _LEFT, _RIGHT, _NOTHING = 44.0, 500.0, 16.0
+_BESIDE = 20.0  # room on the right of an axis
 _ABOVE, _BELOW = 34.0, 26.0
 _ASIDE = 1.1
 _SIGN = 10.2  # the widest that a sign gets, on a phone
@@ -131,7 +132,7 @@ def write_ticks(
             written = text(parent, (x + 2, y + 8), _short(word), "end")
             written.set("transform", f"rotate(-{angle:g} {x + 2:.1f} {y + 8:.1f})")
         else:
-            text(parent, (x, y + 13), _short(word), "middle")
+            text_within(parent, (x, y + 13), _short(word), right + _BESIDE)
 
 
 def _short(word: str) -> str:

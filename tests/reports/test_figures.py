@@ -12,6 +12,7 @@ from reports import LeaderboardRow, Run, Stage, Status
 from reports.figures import learning
 from reports.figures.axis import Axis, count_axis, percent_axis
 from reports.figures.chart import Chart
+from reports.figures.elements import picture, text_within
 from reports.figures.learning import fine_tuning_figures, learning_figures
 from reports.figures.legend import Entry
 from reports.figures.palette import looks_of
@@ -232,3 +233,11 @@ def test_progress_of_one_trial_can_be_drawn(run: Run, rows: list[LeaderboardRow]
 
 def test_progress_without_trials_is_empty():
     assert progress_figures(Page(Run(Path("/nowhere"), {}, (), None), [])) == []
+
+
+def test_a_line_at_the_right_edge_ends_there_and_others_are_centred():
+    root = picture(520, 100, "x")
+    inside = text_within(root, (300, 10), "0.0001", 520)
+    at_the_edge = text_within(root, (506, 10), "0.0001", 520)
+    assert (inside.get("x"), inside.get("text-anchor")) == ("300.0", "middle")
+    assert (at_the_edge.get("x"), at_the_edge.get("text-anchor")) == ("519.0", "end")
