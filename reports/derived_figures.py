@@ -66,23 +66,31 @@ class DerivedFigures:
         finalist = evaluation.of(record.trial_id) if evaluation else None
         if evaluation is None or finalist is None:
             return {}
-        on_all, on_clean = finalist.on_all, finalist.on_clean
-        of_all = of_matrix(on_all.confusion, evaluation.classes)
-        of_clean = None if on_clean is None else of_matrix(on_clean.confusion, evaluation.classes)
-        positives = evaluation.positives(on_all.confusion)
         return {
-            **_accuracy_bounds("test_accuracy", on_all),
-            **({} if on_clean is None else _accuracy_bounds("test_accuracy_clean", on_clean)),
-            **_share_of_missed("missed_positives", on_all.missed, positives),
-            "test_macro_f1": macro_f1(of_all),
-            "test_macro_f1_clean": macro_f1(of_clean),
+            **_counted(evaluation, finalist.on_all, ""),
+            **_counted(evaluation, finalist.on_clean, "_clean"),
             "test_roc_auc": finalist.roc_auc,
             "test_roc_auc_clean": finalist.roc_auc_clean,
-            "test_classes": of_all,
             "test_calibration_error": finalist.calibration_error,
+            "test_calibration_error_clean": finalist.calibration_error_clean,
             "test_calibration_error_scaled": finalist.calibration_error_scaled,
+            "test_calibration_error_scaled_clean": finalist.calibration_error_scaled_clean,
             **_latency(record, finalist),
         }
+
+
+def _counted(evaluation: Evaluation, figures: Figures | None, kind: str) -> dict[str, Any]:
+    """What follows from a matrix of some of the test images; empty where there is none."""
+    if figures is None:
+        return {}
+    classes = of_matrix(figures.confusion, evaluation.classes)
+    positives = evaluation.positives(figures.confusion)
+    return {
+        **_accuracy_bounds(f"test_accuracy{kind}", figures),
+        **_share_of_missed(f"missed_positives{kind}", figures.missed, positives),
+        f"test_macro_f1{kind}": macro_f1(classes),
+        f"test_classes{kind}": classes,
+    }
 
 
 def _latency(record: TrialRecord, finalist: Finalist) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class LeaderboardRow(TrialRecord):
         test_roc_auc: Mean area under the classes' ROC curves; `_clean` on the clean ones.
         test_classes: By class `precision`, `recall`, `f1` and `support`, on all test images.
         test_calibration_error: Expected calibration error on all test images;
-            `test_calibration_error_scaled` at the temperature that was fitted on validation.
+            `test_calibration_error_scaled` at the temperature that was fitted on validation. All of
+            these with `_clean` are of the clean test images.
         latency_ms: What the search measured and judged the trial by; else, of a finalist, what
             was measured when the test set was opened.
         latency_p95_ms: 95th percentile of a finalist's time for one image. Like all that follow of
@@ -108,6 +109,12 @@ class LeaderboardRow(TrialRecord):
     test_classes: dict[str, dict[str, int | float]] | None = None
     test_calibration_error: float | None = None
     test_calibration_error_scaled: float | None = None
+    missed_positives_clean_share: float | None = None
+    missed_positives_clean_low: float | None = None
+    missed_positives_clean_high: float | None = None
+    test_classes_clean: dict[str, dict[str, int | float]] | None = None
+    test_calibration_error_clean: float | None = None
+    test_calibration_error_scaled_clean: float | None = None
     latency_p95_ms: float | None = None
     latency_32_ms: float | None = None
     latency_32_p95_ms: float | None = None

@@ -108,6 +108,12 @@ FIXED_SCHEMA = pa.schema(
         ("code_version", pa.string()),
         ("library_versions", pa.string()),
         ("worker", pa.string()),
+        ("missed_positives_clean_share", pa.float64()),
+        ("missed_positives_clean_low", pa.float64()),
+        ("missed_positives_clean_high", pa.float64()),
+        ("test_classes_clean", pa.string()),
+        ("test_calibration_error_clean", pa.float64()),
+        ("test_calibration_error_scaled_clean", pa.float64()),
     ]
 )
 """The columns that every leaderboard has, in their order. New ones are put at the end."""
@@ -158,6 +164,7 @@ JSON_COLUMNS = (
     "probe",
     "val_classes",
     "test_classes",
+    "test_classes_clean",
     "library_versions",
 )
 """Columns of text that hold a JSON object."""

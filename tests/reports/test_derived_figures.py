@@ -45,6 +45,19 @@ def test_missed_positives_are_a_share_of_the_positives(rows):
     assert bounds == wilson(row.missed_positives, positives)
 
 
+def test_the_same_is_said_of_the_clean_test_images(run: Run, rows):
+    row, finalist = by_id(rows)["0010"], run.evaluation.of("0010")
+    positives = run.evaluation.positives(finalist.confusion_clean)
+    missed = row.missed_positives_clean
+    assert row.missed_positives_clean_share == pytest.approx(missed / positives)
+    bounds = (row.missed_positives_clean_low, row.missed_positives_clean_high)
+    assert bounds == wilson(missed, positives)
+    supports = {name: one["support"] for name, one in row.test_classes_clean.items()}
+    matrix = zip(run.evaluation.classes, finalist.confusion_clean, strict=True)
+    assert supports == {name: sum(counts) for name, counts in matrix}
+    assert by_id(rows)["0000"].test_classes_clean is None
+
+
 def test_missed_positives_of_validation_are_a_share_as_well(fake: FakeRun, write):
     fake.records[0] = replace(fake.records[0], val_missed_positives=7)
     run = write(fake)
@@ -95,6 +108,8 @@ NEW = {
     "roc_auc_clean": 0.95,
     "calibration_error": 0.08,
     "calibration_error_scaled": 0.02,
+    "calibration_error_clean": 0.09,
+    "calibration_error_scaled_clean": 0.03,
     "latency_p95_ms": 4.5,
     "latency_32_ms": 60.0,
     "latency_32_p95_ms": 70.0,
@@ -114,6 +129,8 @@ def test_what_the_evaluation_says_stands_in_the_row(run: Run):
     row = by_id(build_leaderboard(evaluated_with(run.path, **NEW)))["0010-ft"]
     shares = (row.test_roc_auc, row.test_roc_auc_clean, row.test_calibration_error)
     assert (*shares, row.test_calibration_error_scaled) == (0.97, 0.95, 0.08, 0.02)
+    clean = (row.test_calibration_error_clean, row.test_calibration_error_scaled_clean)
+    assert clean == (0.09, 0.03)
     times = (row.latency_ms, row.latency_p95_ms, row.latency_32_ms, row.latency_32_p95_ms)
     assert (*times, row.latency_device) == (3.5, 4.5, 60.0, 70.0, "made-up processor, 2 threads")
 
