@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from neurosweep import __version__
 from reports.backbones import UNIT_MEANING
-from reports.figures.downloads import csv_address
+from reports.figures.downloads import csv_address, numbers_address
 from reports.figures.figure import Figure
 from reports.files import replace_text
 from reports.latency import latency_in_words
@@ -157,7 +157,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update({function.__name__: function for function in _WORDING})
-    environment.filters.update(by_caption=_by_caption, csv_address=csv_address, picture=_picture)
+    environment.filters.update(
+        by_caption=_by_caption,
+        csv_address=csv_address,
+        numbers_address=numbers_address,
+        picture=_picture,
+    )
     environment.globals.update(
         NONE=NONE,
         latency_in_words=latency_in_words,

@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reports.explained_numbers import (
+    numbers_of_answers,
+    numbers_of_blocks,
+    numbers_of_maps,
+)
 from reports.figures.endings import endings_figures
 from reports.figures.figure import Figure
 from reports.figures.importance import importance_figures
@@ -96,7 +101,15 @@ def _model_figures(page: Page) -> Sequence[Figure]:
 
 
 def _pictures(page: Page) -> _Context:
-    return {"pictures": page.pictures} if page.pictures else None
+    if page.pictures is None:
+        return None
+    told = page.pictures.explained
+    numbers = {
+        "answers": numbers_of_answers(told) if told else {},
+        "maps": numbers_of_maps(told) if told else {},
+        "blocks": numbers_of_blocks(told) if told else {},
+    }
+    return {"pictures": page.pictures, "numbers": numbers}
 
 
 def _card(page: Page) -> _Context:

@@ -7,12 +7,17 @@ import io
 from reports.csv_text import csv_text_cell
 from reports.figures.figure import Figure, Numbers
 
-__all__ = ["csv_address", "csv_text"]
+__all__ = ["csv_address", "csv_text", "numbers_address"]
 
 
 def csv_address(figure: Figure) -> str:
-    """Give the numbers as a `data:` address; a link to it downloads without any script."""
-    content = base64.b64encode(csv_text(figure.numbers).encode()).decode()
+    """Give a figure's numbers as a `data:` address."""
+    return numbers_address(figure.numbers)
+
+
+def numbers_address(numbers: Numbers) -> str:
+    """Give numbers as a `data:` address; a link to it downloads without any script."""
+    content = base64.b64encode(csv_text(numbers).encode()).decode()
     return f"data:text/csv;base64,{content}"
 
 

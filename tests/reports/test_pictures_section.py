@@ -1,5 +1,7 @@
+import csv
+import io
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,3 +199,24 @@ def test_before_the_test_set_was_opened_there_is_no_such_section(
     page = _page(run.path)
     assert 'id="pictures"' not in page
     assert 'href="#pictures"' not in page
+
+
+def _saved(page: str, key: str) -> list[list[str]]:
+    address = page.split(f'download="{key}.csv" href="data:text/csv;base64,')[1].split('"')[0]
+    return list(csv.reader(io.StringIO(b64decode(address).decode())))
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_what_the_pictures_are_made_from_can_be_saved(path: Path, images: bool):
+    told = _section(path, images=images).explained
+    page = _own(_page(path, images=images))
+    names, *answers = _saved(page, "misclassified")
+    assert names[:3] == ["file", "true", "predicted"]
+    assert names[3:] == [f"probability of {name}" for name in CLASSES] + ["missed"]
+    assert [line[0] for line in answers] == [one.file for one in told.misclassified]
+    assert [line[-1] for line in answers].count("true") == 2
+    assert float(answers[0][3]) == pytest.approx(told.misclassified[0].probabilities[0], rel=1e-5)
+    _, *maps = _saved(page, "grad-cam")
+    assert len(maps) == len(told.grad_cam.images)
+    _, *tiles = _saved(page, "feature-maps")
+    assert len(tiles) == sum(len(block.channels) for block in told.feature_maps.blocks)
