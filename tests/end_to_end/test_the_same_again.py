@@ -12,6 +12,7 @@ TIMES = {"seconds", "started_at", "finished_at"} | {
     "cost",
     "setup_seconds",
     "tracing_seconds",
+    "worker",  # another process, by its number
 }
 
 
