@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from neurosweep.errors import NeurosweepError
 from trainables.accumulation import summed
 from trainables.devices import devices_to_mirror
 from trainables.layers import Tensor
@@ -22,10 +23,19 @@ def mirrored() -> AbstractContextManager[object]:
     """Where a model is built and compiled that all GPUs of this process are to train together.
 
     Nothing changes where this process was not started with two GPUs or more.
+
+    Raises:
+        NeurosweepError: TensorFlow does not have one of them: it would wait for it without end.
     """
     devices = devices_to_mirror()
     if len(devices) < 2:
         return nullcontext()
+    known = {one.name.removeprefix("/device:") for one in tf.config.list_logical_devices()}
+    if missing := [name for name in devices if name not in known]:
+        raise NeurosweepError(
+            f"Several devices train together only where TensorFlow has them all; {missing} are not "
+            f"among {sorted(known)}. Give fine-tuning the GPUs that the node has."
+        )
     scope: AbstractContextManager[object] = tf.distribute.MirroredStrategy(list(devices)).scope()
     return scope
 

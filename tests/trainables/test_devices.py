@@ -16,6 +16,7 @@ GIB = 2**30
 def settings(monkeypatch):
     """Two cards in TensorFlow's eyes; what is set for them."""
     done = []
+    monkeypatch.setattr(devices, "_mirrored", ())  # else later tests would train on such cards
     set_growth = lambda gpu, grows: done.append(("growth", gpu, grows))  # noqa: E731
     fences = lambda gpu, parts: done.append(("fence", gpu, [p.memory_limit for p in parts]))  # noqa: E731
     shown = lambda devices, kind: done.append(("shown", devices, kind))  # noqa: E731

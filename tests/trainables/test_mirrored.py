@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from neurosweep.errors import NeurosweepError
 from trainables import devices
+from trainables.mirrored import mirrored
 
 CODE = """
 import sys
@@ -87,3 +89,9 @@ def test_only_who_was_given_several_gpus_trains_on_several(monkeypatch, gpus, na
     monkeypatch.setattr(tf.config, "set_logical_device_configuration", lambda *_: None)
     devices.share_gpus(gpus)
     assert devices.devices_to_mirror() == names
+
+
+def test_devices_that_are_not_there_are_refused_and_not_waited_for(monkeypatch):
+    monkeypatch.setattr(devices, "_mirrored", ("GPU:0", "GPU:7"))
+    with pytest.raises(NeurosweepError, match=r"\['GPU:0', 'GPU:7'\] are not among \['CPU:0'\]"):
+        mirrored()
