@@ -20,5 +20,14 @@ def test_a_failure_is_told_at_once_and_a_pass_is_not():
     watch = Watch(told.append)
     report = SimpleNamespace(failed=True, when="call", nodeid="a.py::b", longreprtext="E  assert 1")
     watch.pytest_runtest_logreport(report)
-    watch.pytest_runtest_logreport(SimpleNamespace(failed=False))
+    watch.pytest_runtest_logreport(SimpleNamespace(failed=False, when="call"))
     assert told == ["\nFAILED in call: a.py::b\nE  assert 1"]
+
+
+def test_a_test_whose_process_is_gone_is_under_way_no_more(monkeypatch):
+    watch = Watch(lambda _: None)
+    monkeypatch.setattr("watch.time.monotonic", lambda: 100.0)
+    watch.pytest_runtest_logstart("a.py::b")
+    gone = SimpleNamespace(failed=True, when="???", nodeid="a.py::b", longreprtext="worker crashed")
+    watch.pytest_runtest_logreport(gone)
+    assert watch.long(500.0) == []

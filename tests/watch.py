@@ -34,6 +34,8 @@ class Watch:
         self._begun.pop(nodeid, None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "???":  # its process is gone, and does not tell of its end
+            self._begun.pop(report.nodeid, None)
         if report.failed:
             self._tell(
                 f"\nFAILED in {report.when}: {report.nodeid}\n{report.longreprtext[-_MOST:]}"
