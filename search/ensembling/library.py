@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Library", "best_outside_folds"]
+from reports.scores.answers import log_probabilities
 
-# Keras' own bound, by which the recorded loss was worked out too.
-_SMALLEST_PROBABILITY = 1e-7
+__all__ = ["Library", "best_outside_folds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +61,9 @@ def best_outside_folds(
         said = library.read(name)
         if said is None:
             continue
-        true = np.clip(said[images, labels].astype(np.float64), _SMALLEST_PROBABILITY, 1.0)
         names.append(name)
         wrong.append((said.argmax(axis=1) != labels) @ outside)
-        losses.append(-np.log(true) @ outside)
+        losses.append(-log_probabilities(said[images, labels]) @ outside)
     if not names:
         return [[] for _ in range(folds)]
     first, then = (losses, wrong) if by_loss else (wrong, losses)

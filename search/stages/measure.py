@@ -68,9 +68,10 @@ def choose_runtime(
     families = _measured_families(plan)
     sizes = [(size, plan.experiment.data.color) for size in plan.image_sizes()]
     is_settled = not on_gpu and (_is_settled(wanted) or not families)
-    if here and (is_settled or "runtime" in run.info):
+    nothing_to_measure = is_settled or "runtime" in run.info
+    if here and nothing_to_measure:
         note_caches(run, [{**whereabouts(), **one} for one in scans.build_caches(source, sizes)])
-        return _known(run) or _as_asked(run, base, wanted)
+        return _unmeasured(run, base, wanted)
     with StageWorkers(
         base,
         resources,
@@ -80,10 +81,8 @@ def choose_runtime(
         lost=lost,
     ) as worker:
         note_caches(run, worker.run("prepare", {"source": source, "sizes": sizes}))
-        if (known := _known(run)) is not None:
-            return known
-        if is_settled:
-            return _as_asked(run, base, wanted)
+        if nothing_to_measure:
+            return _unmeasured(run, base, wanted)
         measured: dict[str, Any] = worker.run(
             "measure",
             {
@@ -109,11 +108,6 @@ def choose_runtime(
     return runtime
 
 
-def _known(run: RunDirectory) -> Runtime | None:
-    """What an earlier sitting chose."""
-    return Runtime(**run.info["runtime"]) if "runtime" in run.info else None
-
-
 def _measured_families(plan: Plan) -> dict[str, int]:
     """The families whose steps are worth a measurement, each with its smallest image size.
 
@@ -132,8 +126,10 @@ def _is_settled(wanted: Resources) -> bool:
     return wanted.precision != "auto" and wanted.fused_batch_norm != "auto"
 
 
-def _as_asked(run: RunDirectory, base: Runtime, wanted: Resources) -> Runtime:
-    """The runtime on CPUs of an experiment that leaves nothing to a measurement."""
+def _unmeasured(run: RunDirectory, base: Runtime, wanted: Resources) -> Runtime:
+    """What an earlier sitting chose; else that of an experiment which leaves nothing to measure."""
+    if "runtime" in run.info:
+        return Runtime(**run.info["runtime"])
     plain = {"precision": "float32", "fused_batch_norm": False}
     runtime = _together(base, {"": _choice(plain, wanted)})
     run.update(runtime=runtime.record())
