@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import yaml
+from export_samples import RESNET
 from PIL import Image
 
 import scans
@@ -21,16 +22,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 CLASSES = ("dark", "light")
-RESNET = {
-    "family": "mini_resnet",
-    "mini_resnet/stem_filters": 8,
-    "mini_resnet/stem_kernel": 3,
-    "mini_resnet/stem_stride": 1,
-    "mini_resnet/stem_pool": True,
-    "mini_resnet/stages": 1,
-    "mini_resnet/blocks_1": 2,
-    "mini_resnet/filters_1": 8,
-    "mini_resnet/kernel_1": 3,
+CONFIGURATION = {
+    **RESNET,
     "training/optimizer": "adam",
     "training/learning_rate": 1e-2,
     "training/schedule": "constant",
@@ -75,7 +68,7 @@ def source(tmp_path_factory):
 def ensemble():
     recipes = [
         Recipe(
-            configuration=RESNET,
+            configuration=CONFIGURATION,
             task=Task(image_size=size, channels=channels, classes=CLASSES),
             epochs=1,
             seed=seed,
