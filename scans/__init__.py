@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scans.division.clean import clean_test_rows
     from scans.division.folds import fold_split
     from scans.division.split import Division, parts_hash, split
-    from scans.files.whole_files import write_whole
+    from scans.files.whole_files import remove_unfinished, write_whole
     from scans.manifest import Manifest, Unreadable, read_manifest
     from scans.phantom import write_phantom
     from scans.pictures.decode import decode
@@ -45,6 +45,7 @@ __all__ = [
     "open_dataset",
     "parts_hash",
     "read_manifest",
+    "remove_unfinished",
     "rows_of",
     "split",
     "thumbnail",
@@ -74,6 +75,7 @@ _HOMES = {
     "open_dataset": "scans.dataset",
     "parts_hash": "scans.division.split",
     "read_manifest": "scans.manifest",
+    "remove_unfinished": "scans.files.whole_files",
     "rows_of": "scans.dataset",
     "split": "scans.division.split",
     "thumbnail": "scans.pictures.thumbnail",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["read_table", "table_bytes", "write_whole"]
+__all__ = ["read_table", "remove_unfinished", "table_bytes", "write_whole"]
+
+_ASIDE = re.compile(r".+\.[0-9a-f]{8}\.partial")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -36,6 +39,19 @@ def write_whole(path: Path, content: bytes) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove, at any depth, what `write_whole` leaves behind in a process that is killed.
+
+    Nobody may be writing there: a file in the making is not told from one that was left.
+
+    Raises:
+        OSError: One cannot be removed.
+    """
+    for path in folder.rglob("*.partial"):
+        if _ASIDE.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def table_bytes(table: pa.Table) -> bytes:

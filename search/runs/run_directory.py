@@ -22,7 +22,7 @@ import yaml
 
 from neurosweep.errors import RunDirectoryError
 from reports import TrialRecord
-from scans import write_whole
+from scans import remove_unfinished, write_whole
 from search.files.lines import append_whole, cut_torn_line, sync
 from search.files.storage_errors import storage_errors
 from search.mirror.lease import Lease
@@ -150,7 +150,7 @@ class RunDirectory:
 
     @classmethod
     def reopen(cls, path: Path, *, store: Store | None = None) -> Self:
-        """Opens a run to go on with it, cutting torn last lines.
+        """Opens a run to go on with it; torn last lines and files half written are removed.
 
         Args:
             path: The folder; with a store, it may lack what the store has.
@@ -175,6 +175,8 @@ class RunDirectory:
                 mirror = Mirror(store, path, lease)
                 mirror.known(there)
                 info |= _sitting(store, info)
+            with storage_errors(path):
+                remove_unfinished(path)
             for name in ("study.journal", "trials.jsonl"):
                 cut_torn_line(path / name)
             if store is not None:

@@ -9,7 +9,11 @@ import time
 
 import pytest
 
+from search.following.run_status import read_status
+
 pytestmark = pytest.mark.timeout(900)
+
+LONGER = ["--set", "training.epochs=12", "--set", "training.patience=12"]
 
 
 @pytest.fixture
@@ -17,31 +21,44 @@ def killed(command, work, environment, images, neurosweep):
     """A run whose driver was killed while trials ran, with what was said of it before."""
     run = work / "runs" / "followed"
     words = ["search", "experiment.yaml", "--data", images, "--output", run, "--trials", "3"]
-    process = subprocess.Popen(
-        [command, *map(str, words), "--set", "search.sinks=[tensorboard]"],
-        cwd=work,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    end = time.monotonic() + 300
-    said = {"running": []}
-    while not any(trial["where"] for trial in said["running"]):
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.5)
-        while not list(run.glob("trials/*/epochs.jsonl")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < end, "no trial had an epoch"
-            time.sleep(0.05)
-        # Stopped while it is looked at: on a slow machine its trials would have ended since.
-        process.send_signal(signal.SIGSTOP)
+    log = work / "followed.log"
+    with log.open("wb") as said_by_driver:
+        process = subprocess.Popen(
+            [command, *map(str, words), "--set", "search.sinks=[tensorboard]", *LONGER],
+            cwd=work,
+            env=environment,
+            stdout=said_by_driver,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        stopped_in_a_trial(process, run, log)
         said = status(neurosweep, run)
-    listed = json.loads(neurosweep("runs", "list", "--format", "json").stdout)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+        listed = json.loads(neurosweep("runs", "list", "--format", "json").stdout)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     return run, said, {row["name"]: row for row in listed}
+
+
+def stopped_in_a_trial(process, run, log):
+    """Stops a driver while a trial has ended an epoch: it would end while it is looked at."""
+    end = time.monotonic() + 300
+    while True:
+        while not learning(run):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+        if learning(run):
+            return
+        process.send_signal(signal.SIGCONT)
+
+
+def learning(run):
+    if not (run / "run.yaml").exists():
+        return False
+    return any(trial.where and trial.epoch for trial in read_status(run).standing.running)
 
 
 def status(neurosweep, run):

@@ -91,6 +91,17 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
         assert run.info["state"] == "preparing"
 
 
+def test_files_that_a_killed_driver_was_writing_are_removed_when_it_goes_on(tmp_path):
+    with RunDirectory.create(tmp_path / "run", {}) as run:
+        half = [run.path / "run.yaml.12ab34cd.partial", run.trial("t0000") / "x.0a1b2c3d.partial"]
+    (tmp_path / "run" / "my.partial").write_text("somebody else's")
+    for path in half:
+        path.write_text("half")
+    with RunDirectory.reopen(tmp_path / "run"):
+        assert not any(path.exists() for path in half)
+    assert (tmp_path / "run" / "my.partial").exists()
+
+
 def test_states_are_checked(tmp_path):
     with (
         RunDirectory.create(tmp_path / "run", {}) as run,
