@@ -157,6 +157,12 @@ class SearchSettings(Section):
     @classmethod
     def _absolute_runs(cls, value: Any) -> Any:
         runs = value if isinstance(value, list | tuple) else [value]
+        for run in runs:
+            if isinstance(run, str) and is_uri(run):
+                raise ValueError(
+                    f"folders of this machine; received {run}. Get it with `neurosweep fetch {run} "
+                    "DIR` and name DIR"
+                )
         return tuple(Path(run).expanduser().absolute() for run in runs)
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from neurosweep.errors import DataError
+from neurosweep.extras import install_extra
 from scans.files.folder import find_files
 from scans.files.known_sets import BRAIN_TUMOR_MRI, KnownSet, describe, recognise, total
 
@@ -26,7 +27,7 @@ PAGE = "https://www.kaggle.com/datasets/masoudnickparvar/brain-tumor-mri-dataset
 # looked up without Kaggle, so the counts of what came decide.
 _HANDLE = "masoudnickparvar/brain-tumor-mri-dataset/versions/1"
 
-_EXTRA = "pip install 'neurosweep[kaggle]'"
+_EXTRA = f"`{install_extra('kaggle')}` in the checkout"
 
 
 def fetch(folder: Path, *, wanted: KnownSet = BRAIN_TUMOR_MRI) -> None:

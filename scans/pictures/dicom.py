@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neurosweep.errors import DataError
+from neurosweep.extras import install_extra
 from scans.files.content import MAX_BYTES
 from scans.pictures.dicom_display import GREY, PALETTE, show_colour, show_grey
 from scans.pictures.formats import DICOM
@@ -91,7 +92,7 @@ def read_dicom(content: bytes) -> Picture:
     except ImportError:
         raise DataError(
             "Reading a DICOM file needs pydicom, which is not installed; "
-            "install it with `pip install 'neurosweep[medical]'`."
+            f"install it with `{install_extra('medical')}` in the checkout."
         ) from None
     _silence_pydicom()
     try:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="EXPERIMENT.yaml",
         help="whose trials must fit the workers; default: experiments/brain_mri.yaml beside the "
-        "cluster file, else one CPU and what GPUs there are",
+        "cluster file or one folder above, else one CPU and what GPUs there are",
     )
     check.add_argument("--strict", action="store_true", help="warnings count as errors")
     check.add_argument("--format", choices=("table", "json"), default="table")

@@ -9,6 +9,7 @@ from typing import Any
 
 import reports
 from neurosweep.errors import UserError
+from neurosweep.extras import install_extra
 from search.quiet_start import load_tensorflow
 from search.runs.output import RUN_HELP, parse_output
 from trainables.exporting.formats import FORMATS, Format, format_named, require
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_format,
         required=True,
         metavar="|".join(FORMATS),
-        help="what to write; onnx and tflite need `pip install 'neurosweep[export]'`",
+        help=f"what to write; onnx and tflite need `{install_extra('export')}`",
     )
     parser.add_argument(
         "--output",

@@ -76,9 +76,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warm-start",
         nargs="+",
-        type=Path,
         metavar="RUN",
-        help="earlier runs over the same space, whose trials the search learns from",
+        help="folders of earlier runs over the same space, whose trials the search learns from",
     )
     parser.add_argument(
         "--set",
@@ -172,8 +171,8 @@ def _told(data: Path | str) -> str:
     return data if isinstance(data, str) else str(data.absolute())
 
 
-def _listed(paths: list[Path] | None) -> str | None:
-    return None if paths is None else json.dumps([str(path.absolute()) for path in paths])
+def _listed(paths: list[str] | None) -> str | None:
+    return None if paths is None else json.dumps(paths)
 
 
 def _print_result(path: Path) -> None:

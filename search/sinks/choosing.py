@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from neurosweep.errors import ExperimentError
+from neurosweep.extras import install_extra
 from search.runs.run_directory import RunDirectory
 from search.sinks.in_background import BackgroundSink
 
@@ -31,7 +32,7 @@ def check_sinks(names: Sequence[str]) -> None:
             raise ExperimentError(
                 f"`search.sinks` names {name}, which writes through the package "
                 f"{_PACKAGES[name]}, and that is not installed: install it with "
-                f"`pip install 'neurosweep[{name}]'`, or leave {name} out"
+                f"`{install_extra(name)}` in the checkout, or leave {name} out"
             )
 
 

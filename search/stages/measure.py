@@ -7,6 +7,7 @@ from typing import Any
 
 import scans
 from neurosweep.errors import NeurosweepError
+from neurosweep.extras import install_extra
 from search.books.assignment import Plan
 from search.display import Display
 from search.experiment import Resources
@@ -96,8 +97,8 @@ def choose_runtime(
     if on_gpu and any(figures["device"] == "cpu" for figures in measured.values()):
         raise NeurosweepError(
             f"each trial was to have {resources['GPU']:g} GPUs, but TensorFlow sees none on the "
-            "worker; install the extra there (pip install 'neurosweep[gpu]'), or train on CPUs "
-            "with --set resources.gpus_per_trial=0"
+            f"worker; install the extra there (`{install_extra('gpu')}` in the checkout), or train "
+            "on CPUs with --set resources.gpus_per_trial=0"
         )
     chosen = {family: _choice(figures, wanted) for family, figures in measured.items()}
     runtime = _together(base, chosen)

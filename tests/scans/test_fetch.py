@@ -206,7 +206,7 @@ def test_two_downloads_do_not_get_in_each_others_way(kaggle, folder):
 
 def test_a_missing_kagglehub_is_named_with_its_extra(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(DataError, match=r"pip install 'neurosweep\[kaggle\]'") as raised:
+    with pytest.raises(DataError, match=r"-e '\.\[kaggle\]'") as raised:
         fetch(folder)
     assert BY_HAND in str(raised.value)
     assert beside(folder) == []

@@ -207,7 +207,7 @@ def test_wrong_use(run, capsys, words, message):
 def test_what_is_not_installed_names_the_extra(run, capsys, monkeypatch):
     monkeypatch.setattr(formats, "find_spec", lambda _: None)
     assert export(run, "--format", "tflite") == 2
-    assert "pip install 'neurosweep[export]'" in capsys.readouterr().err
+    assert "pip install -c constraints.txt -e '.[export]'" in capsys.readouterr().err
 
 
 def test_wrong_use_is_told_before_anything_heavy_is_loaded(tmp_path):

@@ -245,7 +245,7 @@ def test_a_sink_that_hangs_holds_up_neither_the_search_nor_its_end(monkeypatch):
 def test_a_missing_package_is_told_with_its_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     check_sinks([])
-    with pytest.raises(ExperimentError, match=r"pip install 'neurosweep\[tensorboard\]'"):
+    with pytest.raises(ExperimentError, match=r"-e '\.\[tensorboard\]'"):
         check_sinks(["tensorboard"])
 
 

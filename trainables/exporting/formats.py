@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from neurosweep.errors import UserError
+from neurosweep.extras import install_extra
 
 __all__ = ["ABOUT", "FORMATS", "Format", "format_named", "require"]
 
@@ -83,5 +84,5 @@ def require(wanted: Format) -> None:
     if missing:
         raise UserError(
             f"the format {wanted.name} needs {', '.join(missing)}, not installed here: "
-            "pip install 'neurosweep[export]'"
+            f"`{install_extra('export')}` in the checkout"
         )
