@@ -203,7 +203,7 @@ def test_names_and_what_they_need(monkeypatch):
         format_named("savedmodel")
     monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "tf2onnx" else name)
     require(FORMATS["tflite"])
-    with pytest.raises(UserError, match=r"tf2onnx, not installed.*neurosweep\[export\]"):
+    with pytest.raises(UserError, match=r"tf2onnx, not installed.*-e '\.\[export\]'"):
         require(FORMATS["onnx"])
 
 
