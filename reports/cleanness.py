@@ -10,12 +10,15 @@ from reports.wording import interval, percent
 __all__ = ["cleanness_sentences"]
 
 
-def cleanness_sentences(run: Run, tested: Finalist | None) -> tuple[str, ...]:
-    """Say how many test images are clean and what the winner reaches on them.
+def cleanness_sentences(
+    run: Run, tested: Finalist | None, who: str = "the winner"
+) -> tuple[str, ...]:
+    """Say how many test images are clean and what a row reaches on them.
 
     Args:
         run: The run.
-        tested: The winner on the test set; None if it was not shown it.
+        tested: The row on the test set; None if it was not shown it.
+        who: What to call the row.
     """
     evaluation = run.evaluation
     if evaluation is None or evaluation.cleanness is Cleanness.UNKNOWN:
@@ -26,10 +29,10 @@ def cleanness_sentences(run: Run, tested: Finalist | None) -> tuple[str, ...]:
     if evaluation.cleanness is Cleanness.NONE:
         return (
             f"No test image is clean: {_have(run, evaluation.images, evaluation.images)}, so that "
-            "the test figures do not show how well the winner does on new images.",
+            f"the test figures do not show how well {who} does on new images.",
         )
     seen = evaluation.images - (evaluation.test_images_clean or 0)
-    return (f"{_have(run, seen, evaluation.images)}{_reached(evaluation, tested)}.",)
+    return (f"{_have(run, seen, evaluation.images)}{_reached(evaluation, tested, who)}.",)
 
 
 def _have(run: Run, seen: int, images: int) -> str:
@@ -43,13 +46,13 @@ def _none(run: Run) -> str:
     return f"none has an exact or near twin in training or validation{kin}"
 
 
-def _reached(evaluation: Evaluation, tested: Finalist | None) -> str:
+def _reached(evaluation: Evaluation, tested: Finalist | None, who: str) -> str:
     clean = tested.on_clean if tested else None
     if clean is None:
         return ""
     right = measure(clean, evaluation).right
     return (
-        f"; on the {right.images:,} clean ones the winner reaches {percent(right.value)} % "
+        f"; on the {right.images:,} clean ones {who} reaches {percent(right.value)} % "
         f"(95 % interval {interval(right.low, right.high)})"
     )
 

@@ -45,7 +45,7 @@ class Side:
             `accuracy_low` to `accuracy_high`.
         right_alone: Common images that this winner got right and the other did not.
         val_accuracy_corrected: As the leaderboard has it, on its own validation images; None where
-            it is not known.
+            it is not known, and of an ensemble, whose figures are out of fold.
     """
 
     run: str
@@ -202,6 +202,7 @@ def _side(
     accuracy = float(right.mean())
     low, high = wilson_interval(accuracy, len(right))
     choice = run.statistics.choice
+    corrected = choice.estimate if choice and choice.trial_id == winner.trial_id else None
     return Side(
         run=name,
         trial_id=winner.trial_id,
@@ -212,7 +213,7 @@ def _side(
         accuracy_low=low,
         accuracy_high=high,
         right_alone=alone,
-        val_accuracy_corrected=None if choice is None else choice.estimate,
+        val_accuracy_corrected=corrected,
     )
 
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from reports.records import Stage, TrialRecord
 
-__all__ = ["ensemble_sentence", "members_of", "without_earlier_ensembles"]
+__all__ = ["OUT_OF_FOLD", "ensemble_sentence", "members_of", "without_earlier_ensembles"]
+
+OUT_OF_FOLD = (
+    "its validation figures are out of fold, each image judged by members and weights that were "
+    "chosen without it, so that they are not corrected for the choice"
+)
+"""Why no corrected accuracy stands beside an ensemble's own."""
 
 
 def members_of(record: TrialRecord) -> tuple[tuple[str, float], ...]:
@@ -49,5 +55,5 @@ def ensemble_sentence(winner: TrialRecord) -> str:
     return (
         f"The ensemble is the weighted mean of what trials {named} say. It was judged on images "
         "that had no say in its choice of networks and weights, the single networks on images that "
-        "chose them."
+        "chose them: only their accuracy has to be corrected for a choice."
     )

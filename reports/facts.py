@@ -14,7 +14,7 @@ from reports.uncertainty import choice_in_words
 from reports.verdicts import measure
 from reports.wording import count, duration, interval, percent, spread
 
-__all__ = ["Fact", "effort", "hours", "quality"]
+__all__ = ["Fact", "effort", "hours", "quality", "size"]
 
 _ALL_ONLY = {
     Cleanness.UNKNOWN: "which of them are clean was not measured",
@@ -40,27 +40,32 @@ class Fact:
     grave: bool = False
 
 
-def quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[Fact, ...]:
-    """How good the winner is on validation, on the test set, and over the folds."""
+def quality(run: Run, row: LeaderboardRow) -> tuple[Fact, ...]:
+    """How good a row is on validation, on the test set, and over the folds."""
+    tested = run.evaluation.of(row.trial_id) if run.evaluation else None
     images = run.validation_images
-    bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
+    bounds = interval(row.val_accuracy_low, row.val_accuracy_high)
     of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
-    facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
-    facts += _corrected(run, winner)
-    if tested is None or run.evaluation is None:
+    if row.stage is Stage.ENSEMBLE:
+        of_images += "; out of fold, so not corrected for the choice"
+    facts = [Fact("Validation accuracy", f"{percent(row.val_accuracy)} %", of_images)]
+    facts += _corrected(run, row)
+    if run.evaluation is None:
         facts.append(Fact("Test accuracy", "not measured", "the test set has not been opened"))
+    elif tested is None:
+        facts.append(Fact("Test accuracy", "not measured", "it has no figures on the test set"))
     else:
         facts += _tested(run.evaluation, tested)
-    return (*facts, *_cross_validated(run, winner))
+    return (*facts, *_cross_validated(run, row))
 
 
-def _corrected(run: Run, winner: LeaderboardRow) -> list[Fact]:
+def _corrected(run: Run, row: LeaderboardRow) -> list[Fact]:
     choice = run.statistics.choice
-    if choice is None or winner.val_accuracy_corrected is None:
+    if choice is None or row.val_accuracy_corrected is None:
         return []
-    bounds = interval(winner.val_accuracy_corrected_low, winner.val_accuracy_corrected_high)
-    told = f"95 % interval {bounds}; {choice_in_words(choice)}"
-    value = f"{percent(winner.val_accuracy_corrected)} %"
+    bounds = interval(row.val_accuracy_corrected_low, row.val_accuracy_corrected_high)
+    told = f"95 % interval {bounds}; {choice_in_words(choice, row)}"
+    value = f"{percent(row.val_accuracy_corrected)} %"
     return [Fact("Validation accuracy, corrected for the choice", value, told)]
 
 
@@ -111,14 +116,14 @@ def _test_facts(evaluation: Evaluation, figures: Figures, which: str, where: str
     return facts
 
 
-def _cross_validated(run: Run, winner: LeaderboardRow) -> tuple[Fact, ...]:
-    if run.cross_validation is None or winner.cv_accuracy is None:
+def _cross_validated(run: Run, row: LeaderboardRow) -> tuple[Fact, ...]:
+    if run.cross_validation is None or row.cv_accuracy is None:
         return ()
-    folds, asked = winner.cv_folds, run.cross_validation.folds
+    folds, asked = row.cv_folds, run.cross_validation.folds
     return (
         Fact(
             "Cross-validation",
-            f"{spread(winner.cv_accuracy, winner.cv_accuracy_sd)} %",
+            f"{spread(row.cv_accuracy, row.cv_accuracy_sd)} %",
             f"mean and standard deviation of {folds} of {asked} folds, "
             f"{run.cross_validation.images:,} images",
         ),
@@ -126,7 +131,7 @@ def _cross_validated(run: Run, winner: LeaderboardRow) -> tuple[Fact, ...]:
 
 
 def effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
-    """How many trials, how long, how large."""
+    """How many trials, and how long they took."""
     trials = [row for row in rows if row.stage is not Stage.SCREEN]
     ended = Counter(row.status for row in trials)
     counts = ", ".join(f"{ended[status]} {status}" for status in Status if ended[status])
@@ -142,11 +147,14 @@ def effort(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[Fact, ...]:
         trained = duration(sum(row.seconds for row in rows))
         told = f"{trained} of training{' and screening' if probes else ''} in all"
         facts.append(Fact("Time", duration((end - begin).total_seconds()), told))
-    winner = next((row for row in rows if row.rank == 1), None)
-    if winner is not None and winner.parameters is not None:
-        latency = winner.latency_ms
-        told = "weights"
-        if latency is not None:
-            told = f"weights; {latency_in_words(latency, measured_on(winner))}"
-        facts.append(Fact("Network's size", count(winner.parameters), told))
     return tuple(facts)
+
+
+def size(row: LeaderboardRow) -> tuple[Fact, ...]:
+    """How large a row's network is, and how quick."""
+    if row.parameters is None:
+        return ()
+    told = "weights"
+    if row.latency_ms is not None:
+        told = f"weights; {latency_in_words(row.latency_ms, measured_on(row))}"
+    return (Fact("Network's size", count(row.parameters), told),)

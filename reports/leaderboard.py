@@ -32,9 +32,9 @@ class LeaderboardRow(TrialRecord):
         tie_group: From 1; holds the rows that are not significantly worse than its first one, see
             `reports.statistics.tie_groups`; None for rows that were not compared.
         val_accuracy_low: Lower bound of Wilson's 95 % interval; `val_accuracy_high` the upper.
-        val_accuracy_corrected: Of rank 1 alone: its accuracy corrected for the choice, see
-            `reports.statistics.choice`; its 95 % interval in `val_accuracy_corrected_low` and
-            `val_accuracy_corrected_high`.
+        val_accuracy_corrected: Of the best single network alone, which is rank 1 or stands behind
+            an ensemble: its accuracy corrected for the choice, see `reports.statistics.choice`;
+            its 95 % interval in `val_accuracy_corrected_low` and `val_accuracy_corrected_high`.
         test_accuracy: Of finalists, on all test images; `test_accuracy_clean` on those without
             an exact or near twin in training or validation.
         missed_positives: Positives that were called the negative class, on all test images;
@@ -135,8 +135,8 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
 
     Args:
         run: The run directory.
-        compare: Whether rows get their tie group and the winner its corrected accuracy; whoever
-            needs the ranks alone spares reading the predictions.
+        compare: Whether rows get their tie group and the best single network its corrected
+            accuracy; whoever needs the ranks alone spares reading the predictions.
     """
     ranking = Ranking.of(run.info)
     ranked = ranking.ranked(run.records)
@@ -156,7 +156,7 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
             **_measured(record, run),
             **derived.of(record),
             rank=ranks.get(record.trial_id),
-            **(_compared(run, record, ranks.get(record.trial_id)) if compare else {}),
+            **(_compared(run, record) if compare else {}),
             pareto=None if front is None else record.trial_id in front,
             worker_hours=_hours(record.held_seconds),
             **_repeats(spread.get(record.trial_id)),
@@ -165,16 +165,16 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
     ]
 
 
-def _compared(run: Run, record: TrialRecord, rank: int | None) -> dict[str, Any]:
+def _compared(run: Run, record: TrialRecord) -> dict[str, Any]:
     """What validation predictions say of a row beside the others."""
-    statistics, choice = run.statistics, run.statistics.choice if rank == 1 else None
+    statistics, choice = run.statistics, run.statistics.choice
     corrected = (
         {
             "val_accuracy_corrected": choice.estimate,
             "val_accuracy_corrected_low": choice.low,
             "val_accuracy_corrected_high": choice.high,
         }
-        if choice
+        if choice and choice.trial_id == record.trial_id
         else {}
     )
     return {"tie_group": statistics.tie_groups.get(record.trial_id), **corrected}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reports.leaderboard import LeaderboardRow, build_leaderboard
 from reports.parquet import StoredLeaderboard
+from reports.records import Stage
 from reports.run import STATISTICS, read_run
 from reports.run_statistics import has_seen, kept_statistics
 from reports.selection import checked_top, select_places, select_rows
@@ -20,6 +21,7 @@ _SOURCES = (
     "trials.jsonl",
     "evaluation.json",
     "cross_validation.json",
+    "winner/architecture.json",
 )
 
 
@@ -114,6 +116,14 @@ def _stored(path: Path) -> StoredLeaderboard | None:
 def _has_seen_predictions(stored: StoredLeaderboard, path: Path) -> bool:
     """Whether no predictions came back or were replaced since tie groups were worked out."""
     kept = kept_statistics(path)
+    if kept is None or (kept.choice is None and _is_ensemble_first(stored)):
+        # Earlier versions corrected nothing where an ensemble was first.
+        return False
     pairs = zip(stored.column("trial_id"), stored.column("rank"), strict=True)
     ranked = (str(name) for name, rank in pairs if rank is not None)
-    return kept is not None and has_seen(kept, path, ranked)
+    return has_seen(kept, path, ranked)
+
+
+def _is_ensemble_first(stored: StoredLeaderboard) -> bool:
+    pairs = zip(stored.column("rank"), stored.column("stage"), strict=True)
+    return any(rank == 1 and stage == Stage.ENSEMBLE for rank, stage in pairs)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reports.backbones import UNIT_MEANING, Screened, screening_of
 from reports.data_section import ClassRow, data_section
+from reports.facts import Fact
 from reports.files import replace_text
 from reports.folds import folded_rows
 from reports.hours_section import hours_section
@@ -37,11 +38,9 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts = [f"# {escape_markdown(run.name)}"]
     parts += [f"> **{escape_markdown(warning)}**" for warning in summary.warnings]
     parts.append(f"**{escape_markdown(summary.headline)}**")
-    facts = [
-        f"- {fact.name}: **{escape_markdown(fact.value)}** {escape_markdown(fact.detail)}".rstrip()
-        for fact in summary.facts
-    ]
-    parts.append("\n".join(facts))
+    for group in summary.groups:
+        parts += [f"**{escape_markdown(group.title)}**"] if group.title else []
+        parts.append("\n".join(map(_fact, group.facts)))
     parts += [escape_markdown(sentence) for sentence in summary.sentences]
     if summary.rerun:
         # Indented code: a name with backticks in it cannot end the block.
@@ -52,6 +51,11 @@ def render_markdown_report(run: Run, rows: Sequence[LeaderboardRow]) -> str:
     parts += [*_backbones(run, rows), *_data(run), *_folds(run, rows), *_hours(run, rows)]
     parts += _card(run, rows)
     return "\n\n".join(parts) + "\n"
+
+
+def _fact(fact: Fact) -> str:
+    value, detail = escape_markdown(fact.value), escape_markdown(fact.detail)
+    return f"- {fact.name}: **{value}** {detail}".rstrip()
 
 
 def _backbones(run: Run, rows: Sequence[LeaderboardRow]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The model card: what the winner is for, what it is not, and what limits its figures.
+"""The model card: what the published model is for, what it is not, and what limits its figures.
 
 After Mitchell et al. 2019, "Model Cards for Model Reporting" (FAT*). Every sentence follows from
 what the run recorded; what it did not record is said to be unknown, never to be fine.
@@ -17,7 +17,7 @@ from reports.latency import latency_in_words, measured_on
 from reports.leaderboard import LeaderboardRow
 from reports.model_section import calibration_of
 from reports.provenance import provenance
-from reports.published import published_note
+from reports.published import Standing, standing_of
 from reports.records import Stage
 from reports.run import Run
 from reports.summary import summarise
@@ -50,22 +50,32 @@ class CardPart:
 
 
 def model_card(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[CardPart, ...]:
-    """Write the winner's card; empty while there is no winner.
+    """Write the card of what winner/ holds; empty while there is no winner.
 
     Raises:
         RunDirectoryError: A file of the run that a figure needs is damaged.
     """
-    winner = next((row for row in rows if row.rank == 1), None)
-    if winner is None:
+    standing = standing_of(run, rows)
+    if standing is None:
         return ()
+    winner = standing.shown
     return (
-        CardPart("Intended use", tuple(_use(run))),
-        CardPart("Network", tuple(_weights(run, rows, winner)), tuple(_network(winner))),
-        CardPart("Data", tuple(_data_sentences(run, winner)), tuple(_data(run))),
-        CardPart("Metrics", tuple(_measured_how(run, winner)), tuple(_metrics(run, winner))),
+        CardPart("Intended use", (*_whose(standing), *_use(run))),
+        CardPart("Network", tuple(_weights(winner)), tuple(_network(winner))),
+        CardPart("Data", tuple(_data_sentences(run, standing)), tuple(_data(run))),
+        CardPart("Metrics", tuple(_measured_how(run, standing)), tuple(_metrics(run, winner))),
         CardPart("Limits", tuple(limits(run, rows, winner))),
         CardPart("Run it again", (), tuple(_again(winner)), tuple(_commands(run, rows))),
     )
+
+
+def _whose(standing: Standing) -> Iterator[str]:
+    """Which row the card is of, where winner/ does not hold rank 1."""
+    if not standing.note:
+        return
+    name = printable(standing.shown.trial_id)
+    which = "rank 1, trial" if standing.is_first else "the published model, trial"
+    yield f"All of this card is of {which} {name}. {standing.note}"
 
 
 def _use(run: Run) -> Iterator[str]:
@@ -82,7 +92,7 @@ def _use(run: Run) -> Iterator[str]:
     )
 
 
-def _weights(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -> Iterator[str]:
+def _weights(winner: LeaderboardRow) -> Iterator[str]:
     if winner.stage is Stage.ENSEMBLE:
         yield "An ensemble: several networks answer, and their answers are put together."
     elif winner.backbone is None:
@@ -96,8 +106,6 @@ def _weights(run: Run, rows: Sequence[LeaderboardRow], winner: LeaderboardRow) -
         yield f"The backbone's weights came from {winner.weights}; the head was trained here."
     if winner.stage is Stage.FINE_TUNE:
         yield f"Fine-tuning trained the top block of trial {winner.parent_id} on."
-    if note := published_note(run, rows, winner):
-        yield note
 
 
 def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
@@ -112,7 +120,7 @@ def _network(winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
         yield "hash of the pretrained weights", winner.weights_hash[:12]
 
 
-def _data_sentences(run: Run, winner: LeaderboardRow) -> Iterator[str]:
+def _data_sentences(run: Run, standing: Standing) -> Iterator[str]:
     if run.synthetic:
         yield "Synthetic: the images are computed phantoms, no scans of patients."
     known = run.audit.known_set if run.audit else None
@@ -122,8 +130,8 @@ def _data_sentences(run: Run, winner: LeaderboardRow) -> Iterator[str]:
         differs = known.verdict is KnownVerdict.DIFFERS
         told = "They call themselves {} but differ from it." if differs else "Recognised as {}."
         yield f"{told.format(known.name)} {known.note}".strip()
-    tested = run.evaluation.of(winner.trial_id) if run.evaluation else None
-    yield from cleanness_sentences(run, tested)
+    tested = run.evaluation.of(standing.shown.trial_id) if run.evaluation else None
+    yield from cleanness_sentences(run, tested, standing.name)
 
 
 def _data(run: Run) -> Iterator[tuple[str, str]]:
@@ -137,16 +145,16 @@ def _data(run: Run) -> Iterator[tuple[str, str]]:
         yield "fingerprint", str(data["fingerprint"])[:12]
 
 
-def _measured_how(run: Run, winner: LeaderboardRow) -> Iterator[str]:
-    if run.evaluation is None or run.evaluation.of(winner.trial_id) is None:
+def _measured_how(run: Run, standing: Standing) -> Iterator[str]:
+    if run.evaluation is None or run.evaluation.of(standing.shown.trial_id) is None:
         yield "This model was not shown the test set: its figures are on images it was chosen on."
     else:
-        yield f"{choice_sentence(run)} Intervals are of 95 %."
+        yield f"{choice_sentence(run, standing.name)} Intervals are of 95 %."
 
 
 def _metrics(run: Run, winner: LeaderboardRow) -> Iterator[tuple[str, str]]:
     tested = run.evaluation.of(winner.trial_id) if run.evaluation else None
-    for fact in quality(run, winner, tested):
+    for fact in quality(run, winner):
         yield fact.name, f"{fact.value} ({fact.detail})"
     found = calibration_of(run, winner) if tested else None
     if found is not None:

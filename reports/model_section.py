@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.answers import answers_of, clean_test_images
-from reports.architecture import Architecture, read_architecture
+from reports.architecture import Architecture
 from reports.classes import class_names
 from reports.curves import ClassCurves, curves_of
 from reports.evaluation import Cleanness, Evaluation, Finalist
@@ -17,12 +17,12 @@ from reports.figures.palette import Look
 from reports.figures.reliability import reliability_figure
 from reports.figures.trade_off import trade_off_figure
 from reports.leaderboard import LeaderboardRow
-from reports.published import published_note
+from reports.published import Standing, standing_of
 from reports.reliability import Calibration, calibrate
 from reports.run import Run
 from reports.verdicts import Verdict, verdicts
 
-__all__ = ["Areas", "ModelSection", "calibration_of", "model_section", "shown_verdict"]
+__all__ = ["Areas", "ModelSection", "calibration_of", "model_section"]
 
 _UNTESTED = (
     "The test set has not been opened: the figures on it come with the finalists' evaluation."
@@ -52,8 +52,8 @@ class ModelSection:
 
     Attributes:
         network: The layers of what winner/ holds, if they are known.
-        tested: Whose answers are drawn: the winner's, or those of the best finalist.
-        winner: Whether that is the winner.
+        tested: Whose answers are drawn: those of what winner/ holds, or of the best finalist.
+        whose: What to call that row; empty without one.
         figures: In order; how the network is built, then what it did.
         areas: A line for each class; empty without probabilities.
         notes: What is missing, and why.
@@ -61,7 +61,7 @@ class ModelSection:
 
     network: Architecture | None
     tested: LeaderboardRow | None
-    winner: bool
+    whose: str
     figures: tuple[Figure, ...]
     areas: tuple[Areas, ...]
     notes: tuple[str, ...]
@@ -80,12 +80,12 @@ def model_section(
     Raises:
         RunDirectoryError: A file of probabilities, the split or the list of layers is damaged.
     """
-    network = read_architecture(run.path / "winner" / "architecture.json")
-    verdict, evaluation = shown_verdict(run, rows), run.evaluation
+    network, standing, evaluation = run.network, standing_of(run, rows), run.evaluation
+    verdict = _shown_verdict(run, rows, standing)
     trade_off = trade_off_figure(rows, looks)
     figures = [architecture_figure(network)] if network else []
     figures += [trade_off] if trade_off else []
-    notes = _on_the_network(run, rows, network)
+    notes = _on_the_network(standing, network)
     areas: tuple[Areas, ...] = ()
     if verdict is None or evaluation is None:
         notes.append(_UNTESTED)
@@ -100,28 +100,40 @@ def model_section(
     return ModelSection(
         network=network,
         tested=verdict.row if verdict else None,
-        winner=verdict is not None and verdict.row.rank == 1,
+        whose=_whose(verdict, standing),
         figures=tuple(figures),
         areas=areas,
         notes=tuple(notes),
     )
 
 
-def _on_the_network(
-    run: Run, rows: Sequence[LeaderboardRow], network: Architecture | None
-) -> list[str]:
+def _on_the_network(standing: Standing | None, network: Architecture | None) -> list[str]:
+    note = standing.note if standing else ""
     if network is None:
-        return [_NO_LAYERS]
-    winner = next((row for row in rows if row.rank == 1), None)
-    note = published_note(run, rows, winner) if winner else ""
+        return [*([note] if note else []), _NO_LAYERS]
     if not note or network.trial_id is None:
         return [note] if note else []
     return [f"{note} Its layers are drawn and listed here."]
 
 
-def shown_verdict(run: Run, rows: Sequence[LeaderboardRow]) -> Verdict | None:
-    """The winner on the test set, or the best finalist; None before the test set was opened."""
-    return next(iter(verdicts(run.evaluation, rows)), None)
+def _shown_verdict(
+    run: Run, rows: Sequence[LeaderboardRow], standing: Standing | None
+) -> Verdict | None:
+    """What winner/ holds on the test set, or the best finalist; None before it was opened."""
+    found = verdicts(run.evaluation, rows)
+    own = (one for one in found if standing and one.row is standing.shown)
+    return next(own, next(iter(found), None))
+
+
+def _whose(verdict: Verdict | None, standing: Standing | None) -> str:
+    """How the section begins, before the trial that its answers are of."""
+    if verdict is None:
+        return ""
+    if standing is None or verdict.row is not standing.shown:
+        who = "The winner" if standing is None or standing.is_first else "What winner/ holds"
+        return f"{who} was not shown the test set. Drawn are the answers of the best finalist,"
+    who = f"{standing.name}," if standing.is_first else "what winner/ holds, and not of rank 1:"
+    return f"Drawn are the answers of {who}"
 
 
 def calibration_of(run: Run, row: LeaderboardRow) -> Calibration | None:

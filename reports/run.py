@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import RunDirectoryError
+from reports.architecture import Architecture, read_architecture
 from reports.audit import Audit, read_audit
 from reports.cross_validation import CrossValidation, read_cross_validation
 from reports.ensembles import without_earlier_ensembles
@@ -159,6 +160,15 @@ class Run:
         return read_audit(self.path / "audit.json")
 
     @cached_property
+    def network(self) -> Architecture | None:
+        """The network that winner/ holds; None before there was one, and in runs of early versions.
+
+        Raises:
+            RunDirectoryError: The file is damaged.
+        """
+        return read_architecture(self.path / "winner" / "architecture.json")
+
+    @cached_property
     def explanations(self) -> Explanations | None:
         """What was looked at of the winner's answers; None where nothing was.
 
@@ -169,7 +179,7 @@ class Run:
 
     @cached_property
     def statistics(self) -> "Statistics":
-        """Tie groups and the winner's corrected accuracy, as kept or worked out now.
+        """Tie groups and the best network's corrected accuracy, as kept or worked out now.
 
         Raises:
             RunDirectoryError: `statistics.json` or the split is damaged.

@@ -49,18 +49,22 @@ COMPARED = 50
 """Rows that are compared with each other, from rank 1 on; those behind them have no tie group."""
 
 _METHOD = f"3: {COMPARED} rows at {ALPHA}, {RESAMPLES} resamples from seed {SEED}"
+# Told apart from the method, since other runs' figures are as they were without it.
+_BEHIND_ENSEMBLE = "the best single network is corrected behind an ensemble too"
 _BLOCK = 256  # trials whose probabilities are in memory at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The winner's validation accuracy, corrected for its having been chosen by it.
+    """The best single network's validation accuracy, corrected for its having been chosen by it.
 
     Attributes:
+        trial_id: The network: rank 1, or the first one behind an ensemble. None only in a file of
+            an earlier version, which `statistics_of` does not hand out.
         trials: How many models the best was chosen from, of those with usable predictions.
         of: How many took part in all.
         images: Validation images; `groups` of copies that they fall into.
-        accuracy: The winner's, as recorded.
+        accuracy: The network's, as recorded.
         estimate: The corrected one.
         low: Lower bound of the 95 % interval of the corrected one; `high` the upper.
     """
@@ -73,6 +77,7 @@ class Choice:
     estimate: float
     low: float
     high: float
+    trial_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +110,13 @@ def statistics_of(run: Run) -> Statistics:
     Raises:
         RunDirectoryError: `statistics.json` or the split is damaged.
     """
-    kept, made_from = kept_statistics(run.path), _made_from(run)
-    if kept is not None and kept.made_from == made_from and has_seen(kept, run.path, _ranked(run)):
+    kept, made_from, ranked = kept_statistics(run.path), _made_from(run), _ranked(run)
+    if kept is None or kept.made_from != made_from or not has_seen(kept, run.path, ranked):
+        return _measure(run, made_from)
+    if kept.choice is None or kept.choice.trial_id is not None:
         return kept
-    return _measure(run, made_from)
+    # Earlier versions corrected rank 1 alone, and did not write whose figure it was.
+    return replace(kept, choice=replace(kept.choice, trial_id=ranked[0]))
 
 
 def has_seen(kept: Statistics, path: Path, trials: Iterable[str]) -> bool:
@@ -180,8 +188,11 @@ def kept_statistics(path: Path) -> Statistics | None:
 def _made_from(run: Run) -> str:
     ranking, data = Ranking.of(run.info), run.info.get("data")
     classes = data.get("classes") if isinstance(data, Mapping) else None
-    ranked = [(one.trial_id, one.val_accuracy, one.val_loss) for one in ranking.ranked(run.records)]
-    told = [_METHOD, ranking.objectives, ranked, classes, _validation_rows(run)]
+    ranked = ranking.ranked(run.records)
+    scores = [(one.trial_id, one.val_accuracy, one.val_loss) for one in ranked]
+    told = [_METHOD, ranking.objectives, scores, classes, _validation_rows(run)]
+    if ranked and _is_ensemble(ranked[0]):
+        told.append(_BEHIND_ENSEMBLE)
     return sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
@@ -245,10 +256,10 @@ def _tie_groups(reader: "_Reader", ranked: Sequence[TrialRecord]) -> dict[str, i
 
 
 def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) -> Choice | None:
-    """The winner's corrected accuracy; None where there was no choice, or it was none of these."""
-    if _is_ensemble(ranked[0]) or reader.is_one_group or reader.right(ranked[0]) is None:
+    """The best network's corrected accuracy; None without a choice, or without its answers."""
+    models = _networks(ranked)
+    if not models or reader.is_one_group or reader.right(models[0]) is None:
         return None
-    models = [one for one in ranked if not _is_ensemble(one)]
     corrected = correct_for_choice(reader.blocks(models), reader.truth.groups, by_loss=by_loss)
     if reader.usable < 2:
         return None
@@ -257,19 +268,24 @@ def _choice(reader: "_Reader", ranked: Sequence[TrialRecord], *, by_loss: bool) 
         of=len(models),
         images=len(reader.truth.files),
         groups=len(np.unique(reader.truth.groups)),
-        accuracy=ranked[0].val_accuracy or 0.0,
+        accuracy=models[0].val_accuracy or 0.0,
         estimate=corrected.estimate,
         low=corrected.low,
         high=corrected.high,
+        trial_id=models[0].trial_id,
     )
 
 
-def _is_ensemble(record: TrialRecord) -> bool:
-    """Whether a row is no model of the correction.
+def _networks(ranked: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The models of the correction, best first; an ensemble is none of them.
 
     Each of an ensemble's answers is of members that the other images chose: what it says of an
     image that was not drawn depends on those that were, and it would have to be chosen anew.
     """
+    return [one for one in ranked if not _is_ensemble(one)]
+
+
+def _is_ensemble(record: TrialRecord) -> bool:
     return record.stage is Stage.ENSEMBLE
 
 
@@ -293,23 +309,16 @@ def _uncompared(ranked: Sequence[TrialRecord], groups: Mapping[str, int]) -> Ite
 
 
 def _uncorrected(reader: "_Reader", ranked: Sequence[TrialRecord]) -> Iterator[str]:
-    """Why the winner's accuracy is not corrected."""
-    if len(ranked) == 1:
+    """Why the best network's accuracy is not corrected."""
+    who = "the best single network" if _is_ensemble(ranked[0]) else "the winner"
+    uncorrected = f"{who}'s accuracy is not corrected for the choice"
+    if len(_networks(ranked)) <= 1:
         yield "one trial completed: nothing was chosen, so no accuracy is corrected for a choice"
-    elif _is_ensemble(ranked[0]):
-        yield (
-            "the winner's accuracy is not corrected for the choice: it is an ensemble, judged on "
-            "images that had no say in its members and weights, and no model of the correction"
-        )
     elif reader.is_one_group:
-        yield (
-            "the winner's accuracy is not corrected for the choice: all validation images are "
-            "copies of each other, or of one group"
-        )
+        yield (f"{uncorrected}: all validation images are copies of each other, or of one group")
     elif reader.usable < 2:
         yield (
-            "the winner's accuracy is not corrected for the choice: that takes usable validation "
-            "predictions of the winner and of another trial"
+            f"{uncorrected}: that takes usable validation predictions of {who} and of another trial"
         )
 
 

@@ -25,6 +25,7 @@ from reports.page import Page, Section
 from reports.paper_tables import paper_tables
 from reports.papers import ASSUMPTIONS, compare_with_papers
 from reports.provenance import provenance, stage_times
+from reports.published import standing_of
 from reports.records import Stage, Status
 from reports.screening_table import screening_table
 from reports.summary import summarise
@@ -56,6 +57,7 @@ def _leaderboard(page: Page) -> _Context:
         "which_images": which_images(page.run.evaluation),
         "hours": page.hours,
         "screening": page.screening,
+        "published": standing.note if (standing := standing_of(page.run, page.rows)) else "",
     }
 
 
@@ -85,7 +87,9 @@ def _data(page: Page) -> _Context:
 
 
 def _test_set(page: Page) -> _Context:
+    standing = standing_of(page.run, page.rows)
     return {
+        "standing": None if standing is None or standing.is_first else standing,
         "verdicts": verdicts(page.run.evaluation, page.rows),
         "which_images": which_images(page.run.evaluation),
         "all_clean": all_clean(page.run.evaluation),

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from reports.cheapest import cheapest_of
+from reports.ensembles import OUT_OF_FOLD
 from reports.leaderboard import LeaderboardRow
+from reports.published import published_note
 from reports.ranking import Ranking
+from reports.records import Stage
 from reports.run import Run
 from reports.run_statistics import Choice
 from reports.statistics.tie_groups import ALPHA
-from reports.wording import interval, marks, model, moment, percent
+from reports.wording import interval, marks, model, moment, percent, printable
 
 __all__ = [
     "choice_in_words",
@@ -28,8 +31,11 @@ def run_notes(run: Run, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     Args:
         run: The run.
         rows: All rows of its leaderboard, whichever of them are shown.
+
+    Raises:
+        RunDirectoryError: A file that tells what is published, or compares rows, is damaged.
     """
-    told = [state_warning(run), openings_warning(run), _correction(run.statistics.choice, rows)]
+    told = [state_warning(run), openings_warning(run), *_on_the_first(run, rows)]
     told += [*tie_sentences(run, rows), *unknown_sentences(run)]
     return tuple(sentence for sentence in told if sentence)
 
@@ -45,14 +51,14 @@ def state_warning(run: Run) -> str:
     return told.get(run.state, going_on)
 
 
-def choice_sentence(run: Run) -> str:
-    """Say what the winner was chosen on, and whether the test images may have had a say."""
+def choice_sentence(run: Run, who: str = "the winner") -> str:
+    """Say what a row was chosen on, and whether the test images may have had a say."""
     test = "the test set was opened again, and may have had a part in what was tried after that"
     if not is_opened_again(run):
         test = "the test images had no part in any choice"
     return (
-        "The winner was chosen on the validation images, so that its validation accuracy is "
-        f"somewhat too good; {test}."
+        f"{who[:1].upper()}{who[1:]} was chosen on the validation images, so that its validation "
+        f"accuracy is somewhat too good; {test}."
     )
 
 
@@ -72,12 +78,14 @@ def openings_warning(run: Run) -> str:
     )
 
 
-def choice_in_words(choice: Choice) -> str:
-    """Say how many models the winner was chosen from, and how that was corrected for."""
+def choice_in_words(choice: Choice, row: LeaderboardRow) -> str:
+    """Say how many models a row was chosen from, and how that was corrected for."""
+    # Behind an ensemble it is not the best of all rows.
+    what = "ranked rows" if row.rank == 1 else "ranked single networks"
     some = f" (of {choice.of:,}; the others have no usable predictions)"
     copies = f" in {choice.groups:,} groups of copies" if choice.groups < choice.images else ""
     return (
-        f"as the best of {choice.trials:,} ranked rows{some if choice.trials < choice.of else ''}, "
+        f"as the best of {choice.trials:,} {what}{some if choice.trials < choice.of else ''}, "
         f"chosen anew on resamples of the {choice.images:,} validation images{copies}"
     )
 
@@ -130,13 +138,25 @@ def _cheapest(rows: Sequence[LeaderboardRow]) -> str:
     )
 
 
+def _on_the_first(run: Run, rows: Sequence[LeaderboardRow]) -> Iterator[str]:
+    """What winner/ holds where that is not rank 1, and what the first figures are worth."""
+    first = next((row for row in rows if row.rank == 1), None)
+    if first is None:
+        return
+    yield published_note(run, rows, first)
+    yield _correction(run.statistics.choice, rows)
+    if first.stage is Stage.ENSEMBLE:
+        yield f"Rank 1 is an ensemble: {OUT_OF_FOLD}."
+
+
 def _correction(choice: Choice | None, rows: Sequence[LeaderboardRow]) -> str:
-    winner = next((row for row in rows if row.rank == 1), None)
-    if choice is None or winner is None or winner.val_accuracy_corrected is None:
+    row = next((row for row in rows if row.val_accuracy_corrected is not None), None)
+    if choice is None or row is None:
         return ""
-    bounds = interval(winner.val_accuracy_corrected_low, winner.val_accuracy_corrected_high)
+    bounds = interval(row.val_accuracy_corrected_low, row.val_accuracy_corrected_high)
+    who = "Rank 1" if row.rank == 1 else f"Rank {row.rank}, trial {printable(row.trial_id)},"
     return (
-        f"Rank 1 has a validation accuracy of {percent(winner.val_accuracy)} %, corrected for the "
-        f"choice {percent(winner.val_accuracy_corrected)} % (95 % interval {bounds}): "
-        f"{choice_in_words(choice)}."
+        f"{who} has a validation accuracy of {percent(row.val_accuracy)} %, corrected for the "
+        f"choice {percent(row.val_accuracy_corrected)} % (95 % interval {bounds}): "
+        f"{choice_in_words(choice, row)}."
     )

@@ -44,7 +44,7 @@ __all__ = [
 
 ROWS = (
     *("run.yaml", "trials.jsonl", "evaluation.json", "cross_validation.json", "split.parquet"),
-    "statistics.json",
+    *("statistics.json", "winner/architecture.json"),
 )
 """What a leaderboard is made from; a star stands for anything, as in a shell."""
 
@@ -55,7 +55,7 @@ STATUS = (*ROWS, "status.json")
 RERUN = (*ROWS, "trials/*/record.json")
 WINNER = ("run.yaml", "trials.jsonl", "winner/*")
 REPORT = (
-    *(*RERUN, "audit.json", "audit/*", "explanations/*", "winner/architecture.json"),
+    *(*RERUN, "audit.json", "audit/*", "explanations/*"),
     *("trials/*/epochs.jsonl", "trials/*.npy"),
 )
 

@@ -53,7 +53,7 @@ def _summary(run: Run) -> Summary:
 
 
 def _facts(run: Run) -> dict[str, tuple[str, str]]:
-    return {fact.name: (fact.value, fact.detail) for fact in _summary(run).facts}
+    return {fact.name: (fact.value, fact.detail) for fact in _summary(run).groups[0].facts}
 
 
 def test_both_figures_stand_beside_their_images(path: Path):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from fake_ensemble import MEMBERS, add_ensemble, allowed
 from fake_run import FakeRun, answered_run
 
 from reports import Run, Stage, build_leaderboard
@@ -12,34 +13,6 @@ from reports.figures.palette import looks_of
 from reports.model_card import model_card
 from reports.model_section import ModelSection, model_section
 from reports.summary import summarise
-
-MEMBERS = {
-    "family": "ensemble",
-    "ensemble/members": 2,
-    "ensemble/member_1": "0010",
-    "ensemble/weight_1": 0.625,
-    "ensemble/member_2": "0004",
-    "ensemble/weight_2": 0.375,
-}
-
-
-def add_ensemble(fake: FakeRun, name: str = "e0001", **changes):
-    best = next(one for one in fake.records if one.trial_id == "0010")
-    made = replace(
-        best,
-        trial_id=name,
-        stage=Stage.ENSEMBLE,
-        family="ensemble",
-        hyperparameters=MEMBERS,
-        val_accuracy=0.99,
-        **changes,
-    )
-    fake.records.append(made)
-    return made
-
-
-def allowed(fake: FakeRun, value: object) -> None:
-    fake.info.setdefault("experiment", {}).setdefault("final", {})["ensemble"] = value
 
 
 def test_members_and_weights_are_read_from_its_settings(fake: FakeRun):

@@ -141,6 +141,7 @@ def test_an_ensemble_is_no_single_network(write: Callable[[FakeRun], Run]):
     fake = fake_run()
     best = replace(fake.records[-1], trial_id="ensemble", stage=Stage.ENSEMBLE, val_accuracy=1.0)
     fake.records.append(best)
+    fake.info["experiment"]["final"] = {"ensemble": True}
     told = card(write(fake))["Network"]
     assert told.startswith("An ensemble: several networks answer")
     assert "from random ones" not in told

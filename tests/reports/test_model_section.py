@@ -52,7 +52,7 @@ def page_of(run: Run, **options: bool) -> Page:
 def test_a_finished_run_has_every_figure_once(run: Run):
     section = section_of(run)
     assert keys(section) == ALL_KEYS
-    assert section.winner
+    assert section.whose == "Drawn are the answers of the winner,"
     assert section.notes == ()
     assert section.two_ways
     assert [line.all.images for line in section.areas] == [80] * 4
@@ -118,8 +118,9 @@ def test_another_finalist_is_shown_where_the_winner_was_not_tested(
     fake = answered_run()
     fake.finalists = ["0009", "0006"]
     run = write(fake)
+    fake_answers.write_network(run.path / "winner", fake_answers.network(4, "0010-ft"))
     section = section_of(run)
-    assert not section.winner
+    assert section.whose.startswith("The winner was not shown the test set.")
     assert section.tested is not None
     assert section.tested.trial_id == "0009"
     assert "The winner was not shown the test set. Drawn are the answers of" in page_of(run).text

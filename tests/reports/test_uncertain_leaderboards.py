@@ -131,7 +131,7 @@ def test_the_corrected_accuracy_stands_beside_the_measured_one(run: Run):
         assert (
             "as the best of 8 ranked rows, chosen anew on resamples of the 240 validation" in text
         )
-    names = [fact.name for fact in summarise(run, rows).facts]
+    names = [fact.name for fact in summarise(run, rows).groups[0].facts]
     assert names.index("Validation accuracy, corrected for the choice") == 1
 
 

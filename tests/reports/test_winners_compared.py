@@ -329,3 +329,6 @@ def test_an_ensemble_that_was_not_published_is_told(first: Run, tmp_path: Path):
     found = compare_winners(first, second, "validation", NAMES)
     (told,) = [one for one in found.warnings if "winner/" in one]
     assert told.startswith("second: rank 1 is trial e0001. The folder winner/ holds trial 0010-ft")
+    # What is corrected is the network behind it, and not the row that is compared.
+    assert second.statistics.choice is not None
+    assert found.second.val_accuracy_corrected is None
