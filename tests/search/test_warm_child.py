@@ -159,18 +159,18 @@ def test_a_round_of_folds_is_a_fit_on_its_folds_and_none_when_it_is_stopped(chil
     child.begin("fit", {"recipe": recipe, "source": divided})
     _, fitted, _ = to_the_end(child)
     payload = {"recipe": recipe, "source": folded, "fold": 1}
-    child.begin("cross_validate", payload)
+    child.begin("retrain", payload)
     kind, score, epochs = to_the_end(child)
     assert (kind, len(epochs)) == ("done", 5)
     assert (score["accuracy"], score["loss"]) == (fitted.val_accuracy, fitted.val_loss)
     assert score["seconds"] > 0
 
     tuned = replace(recipe, fine_tune=FineTune(epochs=2, patience=2))
-    child.begin("cross_validate", {**payload, "recipe": tuned})
+    child.begin("retrain", {**payload, "recipe": tuned})
     kind, _, epochs = to_the_end(child)
     assert (kind, len(epochs)) == ("done", 7)
 
-    child.begin("cross_validate", {**payload, "recipe": tuned})
+    child.begin("retrain", {**payload, "recipe": tuned})
     assert to_the_end(child, answer=STOP) == ("done", None, [epochs[0] | TIMES])
 
 
