@@ -46,7 +46,7 @@ def quality(run: Run, winner: LeaderboardRow, tested: Finalist | None) -> tuple[
     bounds = interval(winner.val_accuracy_low, winner.val_accuracy_high)
     of_images = f"95 % interval {bounds}, {images:,} images" if images else "no split recorded"
     facts = [Fact("Validation accuracy", f"{percent(winner.val_accuracy)} %", of_images)]
-    facts += _corrected(run, winner)
+    facts += [*_corrected(run, winner), *_over_seeds(run, winner)]
     if tested is None or run.evaluation is None:
         facts.append(Fact("Test accuracy", "not measured", "the test set has not been opened"))
     else:
@@ -62,6 +62,17 @@ def _corrected(run: Run, winner: LeaderboardRow) -> list[Fact]:
     told = f"95 % interval {bounds}; {choice_in_words(choice)}"
     value = f"{percent(winner.val_accuracy_corrected)} %"
     return [Fact("Validation accuracy, corrected for the choice", value, told)]
+
+
+def _over_seeds(run: Run, winner: LeaderboardRow) -> list[Fact]:
+    """The mean over seeds where its configuration was trained with several."""
+    if winner.repeats is None or winner.repeats < 2:
+        return []
+    finalist = run.repeated.of(winner.trial_id) if run.repeated else None
+    asked = f" of {run.repeated.repeats}" if run.repeated and finalist else ""
+    value = f"{spread(winner.val_accuracy_mean, winner.val_accuracy_sd)} %"
+    told = f"mean and standard deviation over {winner.repeats}{asked} seeds"
+    return [Fact("Validation accuracy over seeds", value, told)]
 
 
 def hours(section: HoursSection | None) -> tuple[Fact, ...]:

@@ -20,6 +20,7 @@ _SOURCES = (
     "trials.jsonl",
     "evaluation.json",
     "cross_validation.json",
+    "repeats.json",
 )
 
 

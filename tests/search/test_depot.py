@@ -153,6 +153,14 @@ def test_a_round_of_cross_validation_fetches_the_images_of_all_other_folds(drive
     assert not len(nodes.store(frozen()).missing(both(nodes)))
 
 
+def test_a_training_with_a_further_seed_fetches_the_images_of_its_trial(drivers, nodes):
+    fill(drivers, frozen(), np.arange(45))
+    served = Direct(drivers.source)
+    Errands(served).fetch("retrain", {**fit_of(nodes, frozen()), "fold": None})
+    assert not len(nodes.store(frozen()).missing(both(nodes)))
+    assert served.rows == TRAIN + VALIDATION
+
+
 def test_large_features_come_in_pieces_and_each_is_a_sign_of_life(drivers, nodes, monkeypatch):
     monkeypatch.setattr(errand_module, "_PIECE_ROWS", 16)
     fill(drivers, frozen(), np.arange(45))

@@ -174,6 +174,20 @@ def test_a_round_of_folds_is_a_fit_on_its_folds_and_none_when_it_is_stopped(chil
     assert to_the_end(child, answer=STOP) == ("done", None, [epochs[0] | TIMES])
 
 
+def test_a_training_with_another_seed_is_a_fit_of_that_recipe_on_the_runs_parts(
+    child, recipe, source
+):
+    other = replace(recipe, seed=recipe.seed + 1)
+    fits = []
+    for one in (recipe, other):
+        child.begin("fit", {"recipe": one, "source": source})
+        fits.append(to_the_end(child)[1].val_loss)
+    child.begin("retrain", {"recipe": other, "source": source, "fold": None})
+    kind, score, _ = to_the_end(child)
+    assert (kind, score["loss"]) == ("done", fits[1])
+    assert fits[0] != fits[1]
+
+
 def test_a_killed_process_is_an_error_and_the_next_trial_gets_a_new_one(child, recipe, source):
     child.begin("fit", {"recipe": recipe, "source": source})
     assert child.next_message()[0] == "epoch"
