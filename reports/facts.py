@@ -49,7 +49,7 @@ def quality(run: Run, row: LeaderboardRow) -> tuple[Fact, ...]:
     if row.stage is Stage.ENSEMBLE:
         of_images += "; out of fold, so not corrected for the choice"
     facts = [Fact("Validation accuracy", f"{percent(row.val_accuracy)} %", of_images)]
-    facts += _corrected(run, row)
+    facts += [*_corrected(run, row), *_over_seeds(run, row)]
     if run.evaluation is None:
         facts.append(Fact("Test accuracy", "not measured", "the test set has not been opened"))
     elif tested is None:
@@ -67,6 +67,17 @@ def _corrected(run: Run, row: LeaderboardRow) -> list[Fact]:
     told = f"95 % interval {bounds}; {choice_in_words(choice, row)}"
     value = f"{percent(row.val_accuracy_corrected)} %"
     return [Fact("Validation accuracy, corrected for the choice", value, told)]
+
+
+def _over_seeds(run: Run, row: LeaderboardRow) -> list[Fact]:
+    """The mean over seeds where its configuration was trained with several."""
+    if row.repeats is None or row.repeats < 2:
+        return []
+    finalist = run.repeated.of(row.trial_id) if run.repeated else None
+    asked = f" of {run.repeated.repeats}" if run.repeated and finalist else ""
+    value = f"{spread(row.val_accuracy_mean, row.val_accuracy_sd)} %"
+    told = f"mean and standard deviation over {row.repeats}{asked} seeds"
+    return [Fact("Validation accuracy over seeds", value, told)]
 
 
 def hours(section: HoursSection | None) -> tuple[Fact, ...]:

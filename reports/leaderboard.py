@@ -44,7 +44,8 @@ class LeaderboardRow(TrialRecord):
         cv_folds: Folds that finished.
         pareto: With several objectives, whether no other trial beats it in one of them without
             being worse in another; None with a single one.
-        repeats: Trials of its configuration that completed, where it was repeated.
+        repeats: Trainings of its configuration that completed, each with another seed, where it
+            was repeated: trials of their own, or, of a finalist, itself and its further trainings.
         val_accuracy_mean: Their mean validation accuracy.
         val_accuracy_sd: Their sample standard deviation; None of a single one.
         worker_hours: `held_seconds` in hours.
@@ -159,7 +160,7 @@ def build_leaderboard(run: Run, *, compare: bool = True) -> list[LeaderboardRow]
             **(_compared(run, record) if compare else {}),
             pareto=None if front is None else record.trial_id in front,
             worker_hours=_hours(record.held_seconds),
-            **_repeats(spread.get(record.trial_id)),
+            **_repeats(_over_seeds(run, record) or spread.get(record.trial_id)),
         )
         for record in (*ranked, *others)
     ]
@@ -188,6 +189,14 @@ def _front(ranking: Ranking, ranked: list[TrialRecord]) -> frozenset[str] | None
     """The Pareto front; None with a single objective."""
     several = len(ranking.objectives) > 1
     return front_of(ranked, ranking.objectives) if several else None
+
+
+def _over_seeds(run: Run, record: TrialRecord) -> Repeats | None:
+    """What a finalist came to over its own seed and the further ones; None without any."""
+    further = run.repeated.of(record.trial_id) if run.repeated else None
+    if further is None or not further.accuracies or record.val_accuracy is None:
+        return None
+    return Repeats.over([record.val_accuracy, *further.accuracies])
 
 
 def _repeats(found: Repeats | None) -> dict[str, Any]:

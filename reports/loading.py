@@ -21,6 +21,7 @@ _SOURCES = (
     "trials.jsonl",
     "evaluation.json",
     "cross_validation.json",
+    "repeats.json",
     "winner/architecture.json",
 )
 

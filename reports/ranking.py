@@ -93,7 +93,7 @@ class Repeats:
     """One configuration trained with several seeds.
 
     Attributes:
-        count: Trials of it that completed.
+        count: Trainings of it that completed.
         mean: Their mean validation accuracy; `deviation` the sample standard deviation, None of
             a single one.
     """
@@ -101,6 +101,11 @@ class Repeats:
     count: int
     mean: float
     deviation: float | None
+
+    @classmethod
+    def over(cls, scores: Sequence[float]) -> "Repeats":
+        """Those of some trainings, at least one, by their validation accuracies."""
+        return cls(len(scores), fmean(scores), stdev(scores) if len(scores) > 1 else None)
 
 
 def repeats_of(records: Iterable[TrialRecord]) -> dict[str, Repeats]:
@@ -112,11 +117,7 @@ def repeats_of(records: Iterable[TrialRecord]) -> dict[str, Repeats]:
     for record in records:
         if record.status is Status.COMPLETED and record.val_accuracy is not None:
             scores.setdefault(first[record.trial_id], []).append(record.val_accuracy)
-    spread = {
-        name: Repeats(len(each), fmean(each), stdev(each) if len(each) > 1 else None)
-        for name, each in scores.items()
-        if sizes[name] > 1
-    }
+    spread = {name: Repeats.over(each) for name, each in scores.items() if sizes[name] > 1}
     return {name: spread[head] for name, head in first.items() if head in spread}
 
 

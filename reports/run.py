@@ -16,6 +16,7 @@ from reports.evaluation import Evaluation, read_evaluation
 from reports.explanations import Explanations, read_explanations
 from reports.files import read_lines, read_yaml
 from reports.records import TrialRecord
+from reports.repeated_finalists import RepeatedFinalists, read_repeated_finalists
 from reports.run_yaml import check_info
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Run:
         records: The finished trials in the order in which they finished.
         evaluation: The finalists on the test set; None while it has not been opened.
         cross_validation: The finalists' folds; None if none were asked for.
+        repeated: The finalists' further seeds; None if none were asked for.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Run:
     records: tuple[TrialRecord, ...]
     evaluation: Evaluation | None
     cross_validation: CrossValidation | None = None
+    repeated: RepeatedFinalists | None = None
 
     @property
     def name(self) -> str:
@@ -218,6 +221,7 @@ def read_run(path: Path) -> Run:
         records=without_earlier_ensembles(_read_records(path / "trials.jsonl"), info),
         evaluation=read_evaluation(path / "evaluation.json"),
         cross_validation=read_cross_validation(path / "cross_validation.json"),
+        repeated=read_repeated_finalists(path / "repeats.json"),
     )
 
 

@@ -180,13 +180,13 @@ def marks(row: LeaderboardRow) -> tuple[str, ...]:
         ("warm start", row.origin is Origin.WARM_START),
         ("Pareto front", row.pareto is True),
         ("breaks a constraint", row.feasible is False),
-        (f"mean of {row.repeats}: {_seeds(row)} %", (row.repeats or 0) > 1),
+        (f"{_mean(row)} % over {row.repeats} seeds", (row.repeats or 0) > 1),
         ("random weights", has_random_weights(row)),
     )
     return tuple(mark for mark, holds in marked if holds)
 
 
-def _seeds(row: LeaderboardRow) -> str:
+def _mean(row: LeaderboardRow) -> str:
     return spread(row.val_accuracy_mean, row.val_accuracy_sd)
 
 

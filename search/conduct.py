@@ -52,6 +52,7 @@ from search.stages.measure import choose_runtime
 from search.stages.node_notes import note_nodes, note_present
 from search.stages.prepare import prepare
 from search.stages.publish import publish_tables, publish_winner
+from search.stages.repeat import repeat
 from search.stages.screen import screen
 from search.stages.search import search
 from search.staging.images import have_images
@@ -91,16 +92,7 @@ def conduct(request: Request) -> Path:
         NeurosweepError: whatever a stage could not do; what was finished stays on disk.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a partial leaderboard was written.
     """
-    settings, folds = request.experiment.search, request.experiment.data.folds
-    budget = Budget(
-        trials=settings.trials,
-        seconds=settings.time_budget,
-        worker_hours=settings.worker_hours,
-        gpu_hours=settings.gpu_hours,
-        max_cost=settings.max_cost,
-        prices=request.experiment.resources.prices,
-        folds=folds,
-    )
+    budget = _budget(request.experiment)
     plan = _checked(request.experiment)
     if not request.resume:  # what they taught is in the journal then
         check_warm_start(plan)
@@ -129,6 +121,20 @@ def conduct(request: Request) -> Path:
             _end_early(directory, budget, "failed")
             raise
     return directory.path
+
+
+def _budget(experiment: Experiment) -> Budget:
+    settings = experiment.search
+    return Budget(
+        trials=settings.trials,
+        seconds=settings.time_budget,
+        worker_hours=settings.worker_hours,
+        gpu_hours=settings.gpu_hours,
+        max_cost=settings.max_cost,
+        prices=experiment.resources.prices,
+        folds=experiment.data.folds,
+        repeats=experiment.final.repeats,
+    )
 
 
 @contextlib.contextmanager
@@ -300,6 +306,9 @@ def _finish(run: Run, capacity: Capacity) -> None:
         if not is_tuned:
             _fine_tune(run, worker)
         chosen = f"{len(finalists(run))} finalists"
+        if (repeats := run.plan.experiment.final.repeats) > 1:
+            with timed(directory, display, "repeat", f"{chosen}, {repeats} seeds"):
+                repeat(run, worker)
         if (folds := run.plan.experiment.data.folds) is not None:
             with timed(directory, display, "cross_validate", f"{chosen}, {folds} folds"):
                 cross_validate(run, worker)

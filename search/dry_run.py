@@ -54,6 +54,7 @@ def describe(experiment: Experiment) -> str:
         f"first trials {_first(experiment, [name for name, _ in papers])}",
         *_learned(plan),
         f"weights      {_weights(plan)}",
+        f"seeds        {_seeds(experiment)}",
         f"folds        {_folds(experiment)}",
         f"final        {_final(experiment)}",
         f"limits       {_time(experiment)}",
@@ -123,17 +124,26 @@ def _split(experiment: Experiment) -> str:
     return f"{data.validation:g} of the training part validates; {leaks}{''.join(lists)}"
 
 
+def _seeds(experiment: Experiment) -> str:
+    repeats = experiment.final.repeats
+    if repeats == 1:
+        return "1 for each trial; finalists are not trained with others"
+    return f"{repeats}: {_trained_again(experiment, repeats - 1)}"
+
+
 def _folds(experiment: Experiment) -> str:
     folds = experiment.data.folds
     if folds is None:
-        return "none: finalists are trained once"
+        return "none: finalists are not cross-validated"
+    return f"{folds}: {_trained_again(experiment, folds)}"
+
+
+def _trained_again(experiment: Experiment, times: int) -> str:
     final = experiment.final
     # The best few hold the best of one family at least; a fine-tuned winner is one more.
     most = final.finalists + len(experiment.families) - 1 + final.fine_tune
-    return (
-        f"{folds}: each of up to {most} finalists is trained {folds} times more, up to "
-        f"{folds * most} trainings"
-    )
+    often = "once" if times == 1 else f"{times} times"
+    return f"each of up to {most} finalists is trained {often} more, up to {times * most} trainings"
 
 
 def _trials(experiment: Experiment) -> str:

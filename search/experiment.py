@@ -189,6 +189,9 @@ class Final(Section):
     first; the best one stands for the fine-tuned winner. `fine_tune_backbones` names backbones
     whose trial is fine-tuned as well, in paper A's way, if it is not the winner.
 
+    With `repeats` each finalist is trained with so many seeds in all; these trainings make no rows
+    and choose nothing, they tell how far a finalist's accuracy varies.
+
     `ensemble` says what becomes of a mean of the finalists' answers: `row` gives it its row in the
     leaderboard, `true` lets it be the winner too, `false` makes none.
     """
@@ -197,6 +200,7 @@ class Final(Section):
     fine_tune_trials: int = Field(default=4, ge=1, le=100)
     fine_tune_backbones: tuple[str, ...] = ()
     finalists: int = Field(default=5, ge=1, le=50)
+    repeats: int = Field(default=1, ge=1, le=100)
     ensemble: Literal["row"] | bool = "row"
 
     @field_validator("ensemble", mode="before")
@@ -273,6 +277,17 @@ class Experiment(Section):
                 "`search.max_cost` needs what nodes cost: set `resources.price_per_hour`, such as "
                 "{gpu_worker: 1.21} by the names of available_node_types in the cluster file, or "
                 f"one number for every node; received {self.resources.price_per_hour!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _repeated_in_one_way(self) -> Experiment:
+        ours, theirs = self.final.repeats, self.search.repeats
+        if ours > 1 and theirs > 1:
+            raise ValueError(
+                "`search.repeats` repeats every configuration, the finalists' too, and "
+                f"`final.repeats` the finalists alone; received {theirs} and {ours}. Leave one of "
+                "them out"
             )
         return self
 

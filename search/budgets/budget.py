@@ -1,8 +1,9 @@
 """What a run may spend, and what is left: trials, time, hours of workers and of GPUs, and money.
 
 Each budget covers the whole run. A share of it is kept back for the stages after the search, so
-that a winner is still fine-tuned, tested and reported inside the budget. Cross-validation, where
-it is asked for, has a share of its own, which grows with the number of folds.
+that a winner is still fine-tuned, tested and reported inside the budget. Where finalists are
+trained anew, with further seeds or over folds, that has a share of its own, which grows with the
+number of these trainings.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _RESERVED_SHARE = 0.12
 
 _LEAST_RESERVE = 20.0  # seconds: loading TensorFlow, one evaluation and the report
 
-_SHARE_PER_FOLD = 0.05
-"""Share of a budget kept for cross-validation for each fold: each costs one training of every
+_SHARE_PER_RETRAINING = 0.05
+"""Share of a budget kept for each fold and each further seed: each costs one training of every
 finalist, so the share grows with them. Ours; five folds get a quarter."""
 
-_LARGEST_FOLDS_SHARE = 0.4  # a search that is left with less has no finalists worth the folds
+_LARGEST_RETRAINING_SHARE = 0.4  # a search that is left with less has no finalists worth it
 
 
 Unit = Literal["trials", "seconds", "hours", "cost"]
@@ -64,9 +65,9 @@ class Limit:
         """What fine-tuning (two thirds of it), evaluation and reports have."""
         return min(self.total / 2, max(_LEAST_RESERVE * self.each, _RESERVED_SHARE * self.total))
 
-    def folds_reserve(self, folds: int) -> float:
-        """What cross-validation has: never more than is left to the search."""
-        share = min(_LARGEST_FOLDS_SHARE, _SHARE_PER_FOLD * folds)
+    def retraining_reserve(self, times: int) -> float:
+        """What training each finalist so many times has: never more than is left to the search."""
+        share = min(_LARGEST_RETRAINING_SHARE, _SHARE_PER_RETRAINING * times)
         return min(share * self.total, (self.total - self.final_reserve) / 2)
 
 
@@ -114,6 +115,7 @@ class Budget:
         max_cost: float | None = None,
         prices: Prices | None = None,
         folds: int | None = None,
+        repeats: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Starts the count.
@@ -126,6 +128,7 @@ class Budget:
             max_cost: What holding them may cost, or None for no limit; only with prices.
             prices: What nodes cost; None where that is not known.
             folds: Folds of the cross-validation after the search; None for none.
+            repeats: Seeds that each finalist is trained with in all, at least 1.
             clock: Returns seconds; only differences are used.
         """
         self.trials = trials
@@ -137,6 +140,7 @@ class Budget:
         self._max_cost = max_cost
         self._without_price: set[str | None] = set()
         self._folds = folds or 0
+        self._retrainings = self._folds + repeats - 1  # of each finalist
         self._stopped = False
         self._clock = clock
         self._start = clock()
@@ -230,11 +234,18 @@ class Budget:
         An epoch that is longer than its trial's last ones, or a first one, may take a third of what
         is kept for the stages after the search; not more.
         """
-        return self._left(lambda one: one.final_reserve * 2 / 3 + one.folds_reserve(self._folds))
+        return self._left(lambda one: one.final_reserve * 2 / 3 + self._kept_for_retraining(one))
 
     def fine_tune_seconds_left(self) -> float | None:
         """Seconds until fine-tuning must end, at least 0; None without such a budget."""
-        return self._left(lambda one: one.final_reserve / 3 + one.folds_reserve(self._folds))
+        return self._left(lambda one: one.final_reserve / 3 + self._kept_for_retraining(one))
+
+    def repeat_seconds_left(self) -> float | None:
+        """Seconds until further seeds must end, at least 0; None without such a budget."""
+        of_folds = self._folds / max(1, self._retrainings)
+        return self._left(
+            lambda one: one.final_reserve / 3 + of_folds * self._kept_for_retraining(one)
+        )
 
     def cross_validate_seconds_left(self) -> float | None:
         """Seconds until cross-validation must end, at least 0; None without such a budget."""
@@ -276,7 +287,11 @@ class Budget:
         return None if math.isinf(left) else left
 
     def _kept_for_finals(self, limit: Limit) -> float:
-        return limit.final_reserve + limit.folds_reserve(self._folds)
+        return limit.final_reserve + self._kept_for_retraining(limit)
+
+    def _kept_for_retraining(self, limit: Limit) -> float:
+        """What further seeds and folds of all finalists have."""
+        return limit.retraining_reserve(self._retrainings)
 
 
 def _hours(name: str, hours: float, used: float, rate: float) -> Limit:

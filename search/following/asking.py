@@ -10,7 +10,9 @@ from search.runs.stopping import StopRequest
 
 __all__ = ["ask_to_stop"]
 
-_AFTER_THE_SEARCH = ("fine_tune", "cross_validate", "ensemble", "evaluate", "explain", "publish")
+_AFTER_THE_SEARCH = (
+    *("fine_tune", "repeat", "cross_validate", "ensemble", "evaluate", "explain", "publish"),
+)
 
 
 def ask_to_stop(path: Path) -> str:

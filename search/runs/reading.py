@@ -44,7 +44,7 @@ __all__ = [
 
 ROWS = (
     *("run.yaml", "trials.jsonl", "evaluation.json", "cross_validation.json", "split.parquet"),
-    *("statistics.json", "winner/architecture.json"),
+    *("repeats.json", "statistics.json", "winner/architecture.json"),
 )
 """What a leaderboard is made from; a star stands for anything, as in a shell."""
 

@@ -1,4 +1,4 @@
-"""Stage 7: an ensemble of the finalists, from what they said of the validation images.
+"""Stage 8: an ensemble of the finalists, from what they said of the validation images.
 
 It trains nothing, and opens no test image. What its row says of validation is out of fold: each
 image was judged by members, of all trials, and weights that were chosen without it. The ensemble

@@ -1,4 +1,4 @@
-"""Stage 8: the finalists on the test set, which is opened once, after all choosing is done.
+"""Stage 9: the finalists on the test set, which is opened once, after all choosing is done.
 
 A run that goes on looks only at finalists that it has not looked at. The figures of the others
 stand as they are, an ensemble answers from what its members said, and where no network looks at an

@@ -1,4 +1,4 @@
-"""Stage 9: the winner's files, the leaderboard and the report."""
+"""Stage 11: the winner's files, the leaderboard and the report."""
 
 from __future__ import annotations
 

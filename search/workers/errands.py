@@ -97,12 +97,12 @@ class Errands:
         self, task: str, recipe: Recipe, payload: Mapping[str, Any]
     ) -> Iterator[tuple[Images, Frozen, Any]]:
         """The features that a task looks at."""
-        if task not in ("fit", "cross_validate"):
+        if task not in ("fit", "retrain"):
             return
         images = self._images(payload["source"])
-        if task == "cross_validate":
+        if (fold := payload.get("fold")) is not None:
             source = images.source
-            split = scans.fold_split(source.split, payload["fold"])
+            split = scans.fold_split(source.split, fold)
             images = Images.of(replace(source, split=split))
         for frozen, rows in looked_at(recipe, images.rows).items():
             yield images, frozen, rows

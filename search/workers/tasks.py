@@ -40,7 +40,6 @@ from trainables.features.store import Packed, unpack
 from trainables.results import Latency
 
 __all__ = [
-    "cross_validate",
     "ensemble_latency",
     "evaluate",
     "explain",
@@ -52,6 +51,7 @@ __all__ = [
     "measure",
     "prepare",
     "probe",
+    "retrain",
     "start",
 ]
 
@@ -205,21 +205,24 @@ def fine_tune(
 
 
 @_delivered
-def cross_validate(
-    *, recipe: Recipe, source: scans.Source, fold: int, report: Report
+def retrain(
+    *, recipe: Recipe, source: scans.Source, fold: int | None, report: Report
 ) -> dict[str, float] | None:
-    """Trains a recipe as a rerun does, on all folds but one, and measures it on that one.
+    """Trains a recipe as a rerun does, and measures it on the images that validate.
 
-    Mean and standard deviation of the pixels come from the round's own training images. The epoch
-    that is kept is the best one on the fold that is measured, as in the search: the figure is a
-    little better than one on images that had no say at all.
+    With a fold it is trained on all folds but that one and measured there; without, on the run's
+    own parts. Mean and standard deviation of the pixels come from its own training images. The
+    epoch that is kept is the best one on the images that are measured, as in the search: the
+    figure is a little better than one on images that had no say at all.
 
     Returns:
-        `accuracy` and `loss` on the fold, and the `seconds` it took; None if it was told to stop
-        before its end, which makes no figure.
+        `accuracy` and `loss`, and the `seconds` it took; None if it was told to stop before its
+        end, which makes no figure.
     """
     began = time.perf_counter()
-    dataset = _dataset(replace(source, split=scans.fold_split(source.split, fold)), recipe)
+    if fold is not None:
+        source = replace(source, split=scans.fold_split(source.split, fold))
+    dataset = _dataset(source, recipe)
 
     def go_on(record: EpochRecord) -> bool:
         # Half a training is worth nothing here, and a stopped fit would still be fine-tuned.

@@ -52,7 +52,7 @@ The score is that of the epoch by what is aimed at, higher is better; the schedu
 best so far, which is what a trial would be worth if it ended here.
 """
 
-_TRAINING = ("fine_tune", "cross_validate")
+_TRAINING = ("fine_tune", "retrain")
 """Tasks of the stages that have epochs; a trial's limits hold for them as well."""
 
 STATE, ANEW, PARTS = "state", "anew", "parts"

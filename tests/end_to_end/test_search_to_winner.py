@@ -362,6 +362,13 @@ def with_folds(run, count):
     return folds
 
 
+def with_repeats(run, count):
+    """Makes a finished run one that asked for further seeds and was ended before them."""
+    info = yaml.safe_load((run / "run.yaml").read_text())
+    info["experiment"]["final"]["repeats"] = count
+    (run / "run.yaml").write_text(yaml.safe_dump(info, sort_keys=False))
+
+
 def with_shy_finalists(run):
     """Makes a finished run one whose finalists are unsure, each of other validation images.
 
@@ -386,7 +393,7 @@ def with_shy_finalists(run):
 
 @dataclass(frozen=True)
 class WentOn:
-    """A copy of the finished run that went on, with two folds and unsure finalists."""
+    """A copy of the finished run that went on, with two folds, two seeds and unsure finalists."""
 
     path: Path
     folds: list[int | None]
@@ -398,6 +405,7 @@ def went_on(finished, neurosweep, tmp_path_factory):
     copy = tmp_path_factory.mktemp("went-on") / "copy"
     shutil.copytree(finished.path, copy)
     folds = with_folds(copy, 2)
+    with_repeats(copy, 2)
     with_shy_finalists(copy)
     done = neurosweep("search", "--resume", "--output", copy)
     assert done.returncode == 0, done.stderr
@@ -419,6 +427,29 @@ def test_finalists_are_trained_on_each_fold_before_the_test_set_is_thought_of(we
     assert f"{2 * len(tested)} of {2 * len(tested)} rounds measured" in went_on.stdout
     info = yaml.safe_load((copy / "run.yaml").read_text())
     assert info["stages"]["cross_validate"] > 0
+
+
+def test_finalists_are_trained_with_another_seed_and_make_no_rows(went_on, finished):
+    copy = went_on.path
+    crossed = json.loads((copy / "cross_validation.json").read_text())["finalists"]
+    repeated = json.loads((copy / "repeats.json").read_text())
+    assert repeated["repeats"] == 2
+    names = {one["trial_id"] for one in crossed}
+    found = {one["trial_id"]: one for one in repeated["finalists"]}
+    assert found.keys() == names, went_on.stdout
+    rows = {row.trial_id: row for row in load_leaderboard(copy)}
+    for name, one in found.items():
+        row = rows[name]
+        assert len(one["seeds"]) == 1
+        assert row.seed not in one["seeds"]
+        assert row.repeats == 2
+        assert row.val_accuracy_mean == pytest.approx((row.val_accuracy + one["accuracies"][0]) / 2)
+    assert {row.repeats for name, row in rows.items() if name not in names} == {None}
+    before = {record["trial_id"] for record in lines(finished.path / "trials.jsonl")}
+    assert {name for name in rows if not name.startswith("e")} <= before
+    info = yaml.safe_load((copy / "run.yaml").read_text())
+    assert info["stages"]["repeat"] > 0
+    assert "% over 2 seeds" in (copy / "report.html").read_text()
 
 
 def test_an_ensemble_that_is_first_is_the_winner(went_on):

@@ -108,7 +108,7 @@ def test_repeats_share_the_mean_and_spread_of_their_configuration():
     assert found["b"] == found["a"]
     assert (found["a"].count, found["a"].mean) == (3, pytest.approx(0.92))
     assert found["a"].deviation == pytest.approx(0.02)
-    assert "mean of 3: 92.0 ± 2.0 %" in render_rows(board(records), format="markdown")
+    assert "92.0 ± 2.0 % over 3 seeds" in render_rows(board(records), format="markdown")
 
 
 def test_a_repeat_that_failed_does_not_count_and_a_fine_tuned_model_is_no_repeat():

@@ -32,11 +32,13 @@ def stage_run(
     *,
     split: pa.Table,
     folds: int | None = None,
+    repeats: int = 1,
     workers: int = 1,
     seconds: float | None = None,
     clock: Clock | None = None,
 ) -> Run:
-    of = plan(EXPERIMENT.replace("32}", f"32, folds: {folds}}}") if folds else EXPERIMENT)
+    text = EXPERIMENT.replace("32}", f"32, folds: {folds}}}") if folds else EXPERIMENT
+    of = plan(text.replace("tune: false}", f"tune: false, repeats: {repeats}}}"))
     directory = RunDirectory.create(path, {"data": {"negative_class": "notumor"}})
     return Run(
         directory=directory,
@@ -49,7 +51,9 @@ def stage_run(
             synthetic=True,
             cache=path / "cache",
         ),
-        budget=Budget(trials=4, seconds=seconds, folds=folds, clock=clock or Clock()),
+        budget=Budget(
+            trials=4, seconds=seconds, folds=folds, repeats=repeats, clock=clock or Clock()
+        ),
         display=SpyDisplay(),
         resources={"CPU": 1.0, "GPU": 0.0},
         workers=workers,

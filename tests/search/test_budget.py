@@ -38,6 +38,21 @@ def test_each_fold_keeps_a_twentieth_for_cross_validation_up_to_two_fifths():
     assert Budget(trials=None, seconds=1200.0, folds=20).reserve == pytest.approx(624.0)
 
 
+def test_each_further_seed_keeps_a_twentieth_and_folds_keep_theirs_until_seeds_are_done():
+    budget = Budget(trials=None, seconds=1200.0, folds=3, repeats=3, clock=Clock())
+    assert budget.search_seconds_left() == pytest.approx(756.0)
+    assert budget.search_seconds_to_last() == pytest.approx(804.0)
+    assert budget.fine_tune_seconds_left() == pytest.approx(852.0)
+    assert budget.repeat_seconds_left() == pytest.approx(972.0)
+    assert budget.cross_validate_seconds_left() == pytest.approx(1152.0)
+    both = Budget(trials=None, seconds=1200.0, folds=10, repeats=31, clock=Clock())
+    assert both.reserve == pytest.approx(624.0)
+    assert both.repeat_seconds_left() == pytest.approx(1152.0 - 120.0)
+    alone = Budget(trials=None, seconds=1200.0, repeats=3, clock=Clock())
+    assert alone.reserve == pytest.approx(264.0)
+    assert alone.repeat_seconds_left() == pytest.approx(1152.0)
+
+
 def test_folds_never_get_more_time_than_the_search():
     budget = Budget(trials=None, seconds=40.0, folds=20, clock=Clock())
     assert budget.search_seconds_left() == 10.0
@@ -53,17 +68,21 @@ def test_folds_without_a_time_budget_take_what_they_need():
     seconds=st.floats(1, 1e6),
     elapsed=st.floats(0, 2e6),
     folds=st.one_of(st.none(), st.integers(2, 20)),
+    repeats=st.integers(1, 100),
 )
-def test_what_is_left_is_never_negative_and_leaves_room_for_later_stages(seconds, elapsed, folds):
+def test_what_is_left_is_never_negative_and_leaves_room_for_later_stages(
+    seconds, elapsed, folds, repeats
+):
     clock = Clock()
-    budget = Budget(trials=None, seconds=seconds, folds=folds, clock=clock)
+    budget = Budget(trials=None, seconds=seconds, folds=folds, repeats=repeats, clock=clock)
     clock.now = elapsed
     search, tune = budget.search_seconds_left(), budget.fine_tune_seconds_left()
-    cross = budget.cross_validate_seconds_left()
+    cross, seeds = budget.cross_validate_seconds_left(), budget.repeat_seconds_left()
     assert search is not None
+    assert seeds is not None
     assert tune is not None
     assert cross is not None
-    assert 0 <= search <= tune <= cross <= seconds
+    assert 0 <= search <= tune <= seeds <= cross <= seconds
 
 
 def test_worker_hours_run_out_faster_the_more_workers_are_held():

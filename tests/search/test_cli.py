@@ -124,6 +124,19 @@ def test_folds_and_leaks_are_described(capsys, folder):
     shown = capsys.readouterr().out
     assert "copies of test images are dropped from training" in shown
     assert "5: each of up to 4 finalists is trained 5 times more, up to 20 trainings" in shown
+    assert "seeds        1 for each trial" in shown
+
+
+@pytest.mark.parametrize(("repeats", "often"), [(2, "once"), (3, "2 times")])
+def test_further_seeds_are_described(capsys, folder, repeats, often):
+    told = [f"final.repeats={repeats}", "final.finalists=3", "families={plain_cnn: {}}"]
+    assert search("--data", folder, *(word for one in told for word in ("--set", one))) == 0
+    shown = capsys.readouterr().out
+    assert (
+        f"seeds        {repeats}: each of up to 4 finalists is trained {often} more, up to "
+        f"{4 * (repeats - 1)} trainings"
+    ) in shown
+    assert "folds        none: finalists are not cross-validated" in shown
 
 
 def test_a_text_file_among_the_images_is_counted_and_named(capsys, folder):

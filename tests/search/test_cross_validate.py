@@ -41,7 +41,7 @@ class Trainer:
         return self.hired < self._places
 
     def run(self, task, payload, *, seconds=None):
-        assert task == "cross_validate"
+        assert task == "retrain"
         name = "tuned" if payload["recipe"].fine_tune else "plain"
         with self._lock:
             self.rounds.append((name, payload["fold"]))

@@ -149,8 +149,16 @@ def test_changed_copies_are_fetched_where_a_trial_draws_from_them(drivers, nodes
 
 def test_a_round_of_cross_validation_fetches_the_images_of_all_other_folds(drivers, nodes):
     fill(drivers, frozen(), np.arange(45))
-    Errands(Direct(drivers.source)).fetch("cross_validate", {**fit_of(nodes, frozen()), "fold": 1})
+    Errands(Direct(drivers.source)).fetch("retrain", {**fit_of(nodes, frozen()), "fold": 1})
     assert not len(nodes.store(frozen()).missing(both(nodes)))
+
+
+def test_a_training_with_a_further_seed_fetches_the_images_of_its_trial(drivers, nodes):
+    fill(drivers, frozen(), np.arange(45))
+    served = Direct(drivers.source)
+    Errands(served).fetch("retrain", {**fit_of(nodes, frozen()), "fold": None})
+    assert not len(nodes.store(frozen()).missing(both(nodes)))
+    assert served.rows == TRAIN + VALIDATION
 
 
 def test_large_features_come_in_pieces_and_each_is_a_sign_of_life(drivers, nodes, monkeypatch):
@@ -216,7 +224,7 @@ def with_file(files, **changes):
     return frozen(weights="/nowhere/on/this/node", weights_hash=files[1], **changes)
 
 
-@pytest.mark.parametrize("task", ["fine_tune", "evaluate", "export", "cross_validate"])
+@pytest.mark.parametrize("task", ["fine_tune", "evaluate", "export", "retrain"])
 def test_a_task_that_builds_a_backbone_gets_its_file(task, files, drivers, nodes, monkeypatch):
     monkeypatch.setattr(depots, "PIECE_BYTES", 1000)
     of = with_file(files)
@@ -414,7 +422,7 @@ def test_an_actor_serves_both_and_a_lost_one_costs_no_trial(local_ray, files, dr
     of = with_file(files)
     fill(drivers, of, both(drivers))
     with depot(drivers.source, str(files[0])) as served:
-        Errands(served).fetch("cross_validate", {**fit_of(nodes, of), "fold": 0})
+        Errands(served).fetch("retrain", {**fit_of(nodes, of), "fold": 0})
         assert not len(nodes.store(of).missing(both(nodes)))
         assert delivered_file(BACKBONE, files[1]).is_file()
         assert served.features(of, np.arange(44, 45)) is None  # it fails at it, and goes on

@@ -104,6 +104,12 @@ def test_reference_experiment_uses_imagenet_and_the_laptop_one_no_weights():
         ("resources: {price_per_hour: .inf}", "a number of at least 0 .*received inf"),
         ("resources: {price_per_hour: true}", "a number of at least 0 .*received True"),
         ("resources: {currency: US Dollars}", r"resources\.currency: "),
+        ("final: {repeats: 0}", r"final\.repeats: .*greater than or equal to 1; received 0"),
+        ("final: {repeats: 101}", r"final\.repeats: .*less than or equal to 100; received 101"),
+        (
+            "{search: {repeats: 2}, final: {repeats: 3}}",
+            "`search.repeats` repeats every configuration.*received 2 and 3. Leave one of them out",
+        ),
         ("search: {repeats: 0}", r"search\.repeats: .*greater than or equal to 1; received 0"),
         ("search: {constraints: [x]}", "a constraint is FIGURE <= NUMBER"),
         ("search: {objective: [val_loss, val_loss]}", "each once"),
@@ -233,6 +239,7 @@ def test_credentials_in_the_place_of_weights_are_refused_and_not_repeated():
         "data.groups=patients.csv",
         "data.labels=labels.csv",
         "families={plain_cnn: {}}",
+        "final.repeats=3",
         "training.epochs=3",
     ],
 )

@@ -169,6 +169,7 @@ def test_the_copy_is_the_run(store, tmp_path):
         searched(run, 3)
         run.write("winner/model.keras", b"model")
         run.write("leaderboard.parquet", b"table")
+        run.write("repeats.json", b"seeds")
         run.write("evaluation.json", b"{}")
         run.update(state="finished")
         run.remove("evaluation.json")

@@ -99,6 +99,13 @@ def test_a_trial_counts_before_its_line_is_there(uri, run, gets, capsys):
     assert len(rows(capsys, uri)) == 2
 
 
+def test_a_leaderboard_has_the_further_seeds_of_finalists(uri, run, capsys):
+    trial_id = rows(capsys, uri)[0]["trial_id"]
+    one = {"trial_id": trial_id, "seeds": [4], "accuracies": [0.5], "losses": [1], "seconds": [2]}
+    Store(uri).put("repeats.json", json.dumps({"repeats": 2, "finalists": [one]}).encode())
+    assert rows(capsys, uri)[0]["repeats"] == 2
+
+
 def test_what_is_gone_there_is_gone_in_the_copy(uri):
     store = Store(uri)
     store.put("evaluation.json", b"{}")

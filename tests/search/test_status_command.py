@@ -284,12 +284,13 @@ def test_stop_asks_once_and_says_what_will_happen(searching, capsys):
     assert not as_json(searching.path, capsys)["stop_asked"]
 
 
-def test_stop_leaves_the_final_stages_alone(run, capsys):
+@pytest.mark.parametrize("stage", ["repeat", "evaluate"])
+def test_stop_leaves_the_final_stages_alone(run, capsys, stage):
     with StatusFile(run, Budget(trials=4, seconds=None)) as status:
-        status.stage("evaluate", "5 on the test set")
+        status.stage(stage, "5 finalists")
         assert main(["stop", str(run.path)]) == 0
     assert "the search in" in (text := shown(capsys))
-    assert "is over already; its stage evaluate goes on to the end" in text
+    assert f"is over already; its stage {stage} goes on to the end" in text
     assert not StopRequest(run.path).exists()
 
 

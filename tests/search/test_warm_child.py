@@ -159,19 +159,33 @@ def test_a_round_of_folds_is_a_fit_on_its_folds_and_none_when_it_is_stopped(chil
     child.begin("fit", {"recipe": recipe, "source": divided})
     _, fitted, _ = to_the_end(child)
     payload = {"recipe": recipe, "source": folded, "fold": 1}
-    child.begin("cross_validate", payload)
+    child.begin("retrain", payload)
     kind, score, epochs = to_the_end(child)
     assert (kind, len(epochs)) == ("done", 5)
     assert (score["accuracy"], score["loss"]) == (fitted.val_accuracy, fitted.val_loss)
     assert score["seconds"] > 0
 
     tuned = replace(recipe, fine_tune=FineTune(epochs=2, patience=2))
-    child.begin("cross_validate", {**payload, "recipe": tuned})
+    child.begin("retrain", {**payload, "recipe": tuned})
     kind, _, epochs = to_the_end(child)
     assert (kind, len(epochs)) == ("done", 7)
 
-    child.begin("cross_validate", {**payload, "recipe": tuned})
+    child.begin("retrain", {**payload, "recipe": tuned})
     assert to_the_end(child, answer=STOP) == ("done", None, [epochs[0] | TIMES])
+
+
+def test_a_training_with_another_seed_is_a_fit_of_that_recipe_on_the_runs_parts(
+    child, recipe, source
+):
+    other = replace(recipe, seed=recipe.seed + 1)
+    fits = []
+    for one in (recipe, other):
+        child.begin("fit", {"recipe": one, "source": source})
+        fits.append(to_the_end(child)[1].val_loss)
+    child.begin("retrain", {"recipe": other, "source": source, "fold": None})
+    kind, score, _ = to_the_end(child)
+    assert (kind, score["loss"]) == ("done", fits[1])
+    assert fits[0] != fits[1]
 
 
 def test_a_killed_process_is_an_error_and_the_next_trial_gets_a_new_one(child, recipe, source):
