@@ -89,7 +89,8 @@ def test_the_summary_says_over_how_many_seeds(
     run = read_run(run.path)
     rows = build_leaderboard(run)
     summary = summarise(run, rows)
-    (fact,) = [one for one in summary.facts if one.name == "Validation accuracy over seeds"]
+    facts = [one for group in summary.groups for one in group.facts]
+    (fact,) = [one for one in facts if one.name == "Validation accuracy over seeds"]
     assert rows[0].val_accuracy is not None
     mean = 50 * (rows[0].val_accuracy + 0.91)
     assert fact.value.startswith(f"{mean:.1f} ± ")
