@@ -34,6 +34,7 @@ def render_rows(
     format: str = "table",
     *,
     columns: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
     width: int = 80,
     told: Sequence[str] = (),
 ) -> str:
@@ -44,6 +45,8 @@ def render_rows(
         format: table, csv, json or markdown.
         columns: Column names; None for the usual view of a table or Markdown and for all columns
             of CSV and JSON.
+        known: Names that `columns` may have, as where the rows are some of a leaderboard's; None
+            for those of the rows.
         width: Characters on a line, for the table.
         told: What must be said of the whole run below a table or Markdown, whichever rows are
             shown; CSV and JSON hold rows alone.
@@ -55,7 +58,7 @@ def render_rows(
         raise UserError(
             f"--format takes {', '.join(FORMATS)}; received {format!r}{nearest(format, FORMATS)}"
         )
-    known = column_names(rows)
+    known = column_names(rows) if known is None else known
     resolved = None if columns is None else [resolve_column(name, known) for name in columns]
     if format == "table":
         return _table(rows, resolved, width, told)
