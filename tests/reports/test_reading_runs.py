@@ -94,6 +94,9 @@ def test_a_missing_folder_is_refused(tmp_path: Path):
     [
         ("- a list", "must hold names and values; received list"),
         ("{torn: [", "must hold YAML"),
+        ("schema_version: " + "[" * 20_000, r"must hold YAML.*recursion depth"),
+        ("began: 2026-13-45", "must hold YAML.*month"),
+        ("began: " + "9" * 5_000, "must hold YAML.*digits"),
         ("schema_version: 7", "of schema version 1 or 2; .* says 7"),
         ("name: x", "says None"),
     ],
