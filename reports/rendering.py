@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from neurosweep.errors import UserError
 from reports.columns import cell, column_names, fixed_columns, nearest, resolve_column
 from reports.csv_text import csv_text_cell
+from reports.json_text import printable_json
 from reports.leaderboard import LeaderboardRow
 from reports.several import RowOfRun, run_name
 from reports.wording import (
@@ -104,7 +105,8 @@ def _json(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
     # Hyperparameters stand in an object of their own; a column for each would say it twice.
     names = fixed_columns(rows) if columns is None else columns
     content = [{name: cell(row, name) for name in names} for row in rows]
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
