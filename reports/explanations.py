@@ -177,6 +177,14 @@ def read_explanations(run: Path) -> Explanations | None:
 
 
 def _problems(found: Explanations) -> Iterator[str]:
+    told = found.grad_cam
+    if not told.reason and not (told.layer and told.grid):
+        yield (
+            "of Grad-CAM either the reason is told why there is none, or layer and grid; received "
+            f"layer {told.layer!r} and grid {told.grid!r}"
+        )
+    if found.feature_maps is not None and not found.feature_maps.blocks:
+        yield "feature maps are those of at least one block; received none"
     images = [*found.misclassified, *found.grad_cam.images]
     if found.feature_maps is not None:
         images.append(found.feature_maps.image)

@@ -60,6 +60,11 @@ def _changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
         (("feature_maps", "blocks", 0, "lows"), [0.0], "a channel, a low, a high and a picture"),
         (("negative_class",), "none", "the negative class is one of the classes"),
         (("wrong",), 3, "the wrong answers are some of 320; received 3"),
+        (("grad_cam",), {}, "either the reason .*received layer None and grid None"),
+        (("grad_cam", "grid"), None, "received layer 'stage1_block2_relu2' and grid None"),
+        (("grad_cam", "layer"), None, r"received layer None and grid \(8, 6\)"),
+        (("grad_cam",), {"reason": ""}, "either the reason"),
+        (("feature_maps", "blocks"), [], "at least one block; received none"),
         (("missed",), 16, "missed positives are some of the wrong answers; received 16"),
     ],
 )
