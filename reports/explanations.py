@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from neurosweep.errors import RunDirectoryError
 from reports.files import read_typed
+from reports.rounding import ROUNDING
 
 __all__ = [
     "EXPLANATIONS",
@@ -207,8 +208,13 @@ def _wrong(image: ExplainedImage, classes: tuple[str, ...]) -> Iterator[str]:
         if name not in classes:
             yield f"the class of {image.file} is one of the classes; received {name!r}"
     shares = image.probabilities
-    if len(shares) != len(classes) or not all(0 <= share <= 1 for share in shares):
+    if len(shares) != len(classes) or not all(map(_is_probability, shares)):
         yield (
             f"{image.file} has a probability from 0 to 1 for each of the {len(classes)} classes; "
             f"received {shares}"
         )
+
+
+def _is_probability(share: float) -> bool:
+    # As predictions are read: earlier versions wrote what was in them.
+    return -ROUNDING <= share <= 1 + ROUNDING

@@ -203,7 +203,9 @@ def _card(explained: Explanations, image: ExplainedImage, album: Album) -> Card:
         image=image,
         missed=explained.is_missed(image),
         right=image.true == image.predicted,
-        bars=tuple(Bar(name, share, roles.get(name, "")) for name, share in shares),
+        bars=tuple(
+            Bar(name, min(1.0, max(0.0, share)), roles.get(name, "")) for name, share in shares
+        ),
         address=album.embed(image.picture),
     )
 

@@ -61,6 +61,10 @@ def test_bars_tell_the_true_class_and_the_one_that_was_said(path: Path):
     roles = {bar.name: bar.role for bar in first.bars}
     assert roles == {"glioma": "true", "meningioma": "", "notumor": "said", "pituitary": ""}
     assert sum(bar.share for bar in first.bars) == pytest.approx(1.0)
+    told = explanations(CLASSES)["misclassified"]
+    told[0]["probabilities"] = [1.0005, -0.0005, 0, 0]
+    beyond = _section(path, misclassified=told).first[0]
+    assert [bar.share for bar in beyond.bars] == [1.0, 0.0, 0.0, 0.0]
     right = _section(path).classes[0].overlays[0].card
     assert [bar.role for bar in right.bars] == ["true said", "", "", ""]
 
