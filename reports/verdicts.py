@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
 
 from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
 from reports.intervals import wilson_interval
 from reports.leaderboard import LeaderboardRow
+from reports.scores.by_class import of_matrix
 
 __all__ = ["Cell", "ClassFigures", "Measured", "Share", "Verdict", "measure", "verdicts"]
 
@@ -117,7 +118,7 @@ def measure(figures: Figures, evaluation: Evaluation) -> Measured:
         _share(figures.accuracy, figures.images),
         missed,
         _matrix(figures, evaluation),
-        _classes(figures.report, evaluation),
+        _classes(figures, evaluation),
     )
 
 
@@ -149,19 +150,20 @@ def _matrix(figures: Figures, evaluation: Evaluation) -> tuple[tuple[Cell, ...],
     )
 
 
-def _classes(report: dict[str, Any], evaluation: Evaluation) -> tuple[ClassFigures, ...]:
-    return tuple(
-        _figures(name, report[name])
-        for name in (*evaluation.classes, *_AVERAGES)
-        if isinstance(report.get(name), dict)
-    )
+def _classes(figures: Figures, evaluation: Evaluation) -> tuple[ClassFigures, ...]:
+    # Not from the recorded report, where a class may have the name of an average.
+    counted = of_matrix(figures.confusion, evaluation.classes)
+    lines = [ClassFigures(name, **counted[name]) for name in evaluation.classes]
+    supports = [line.support for line in lines]
+    averages = zip(_AVERAGES, ([1] * len(lines), supports), strict=True)
+    return (*lines, *(_average(name, lines, weights) for name, weights in averages))
 
 
-def _figures(name: str, figures: dict[str, Any]) -> ClassFigures:
+def _average(name: str, lines: Sequence[ClassFigures], weights: Sequence[int]) -> ClassFigures:
     return ClassFigures(
         name,
-        figures["precision"],
-        figures["recall"],
-        figures["f1-score"],
-        round(figures["support"]),
+        fmean([line.precision for line in lines], weights),
+        fmean([line.recall for line in lines], weights),
+        fmean([line.f1 for line in lines], weights),
+        sum(line.support for line in lines),
     )
