@@ -28,7 +28,7 @@ __all__ = [
 EXPLANATIONS = "explanations/explanations.json"
 """Its name, relative to the run directory."""
 
-EXPLANATIONS_VERSION = 1
+EXPLANATIONS_VERSION = 2
 """Raised whenever the same network and images would give other explanations."""
 
 _ADVICE = (

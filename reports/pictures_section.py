@@ -129,6 +129,7 @@ class PicturesSection:
         hidden: Wrong answers that are neither of them.
         grad_cam: What is known of Grad-CAM.
         classes: Its maps, class by class.
+        unmapped: How many further classes have test images, of which no map was made.
         seen: The image whose feature maps are shown; None where there are none.
         blocks: Its feature maps.
         pictures: How many pictures the section holds.
@@ -143,6 +144,7 @@ class PicturesSection:
     hidden: int = 0
     grad_cam: GradCam | None = None
     classes: tuple[ClassOverlays, ...] = ()
+    unmapped: int = 0
     seen: Card | None = None
     blocks: tuple[Block, ...] = ()
     pictures: int = 0
@@ -181,6 +183,7 @@ def pictures_section(
         hidden=explained.wrong - len(cards),
         grad_cam=explained.grad_cam,
         classes=classes,
+        unmapped=len(_tested(run, explained).difference(one.name for one in classes)),
         seen=None if maps is None else _card(explained, maps.image, album),
         blocks=tuple(_block(one, album) for one in (maps.blocks if maps else ())[:_MOST_BLOCKS]),
         pictures=album.pictures,
@@ -217,6 +220,12 @@ def _by_class(explained: Explanations, album: Album) -> tuple[ClassOverlays, ...
         for name in explained.classes
         if (own := [one for one in images if one.true == name])
     )
+
+
+def _tested(run: Run, explained: Explanations) -> set[str]:
+    """Classes that have a test image; all of them where the split does not say."""
+    counts = run.counts.get("test")
+    return {name for name in explained.classes if counts is None or counts.get(name)}
 
 
 def _overlay(explained: Explanations, image: MappedImage, album: Album) -> Overlay:

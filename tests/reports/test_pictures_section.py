@@ -100,6 +100,19 @@ def test_a_network_without_places_says_why_there_is_no_map(path: Path):
     assert 'class="scale"' not in page
 
 
+def test_classes_without_a_map_are_counted(path: Path):
+    assert "No map was made of" not in _own(_page(path))
+    told = explanations(CLASSES)["grad_cam"]
+    own = [one for one in told["images"] if one["true"] in CLASSES[:2]]
+    assert _section(path, grad_cam={**told, "images": own}).unmapped == 2
+    assert "No map was made of 2 further classes: there are at most 40 in all." in _own(_page(path))
+    own = [one for one in told["images"] if one["true"] in CLASSES[:3]]
+    _section(path, grad_cam={**told, "images": own})
+    assert "No map was made of 1 further class: there" in _own(_page(path))
+    _section(path, grad_cam={"reason": "it has no place", "images": []})
+    assert "No map was made of" not in _own(_page(path))
+
+
 def test_a_map_of_nothing_is_said(path: Path):
     told = explanations(CLASSES)
     told["grad_cam"]["images"][0]["peak"] = 0.0
