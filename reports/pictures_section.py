@@ -29,6 +29,7 @@ MOST_CARDS = 60
 FIRST_CARDS = 12
 """So many wrong answers stand open, the others fold out."""
 
+_OTHER_BARS = 3
 _MOST_OVERLAYS = 40
 _MOST_BLOCKS = 16
 _MOST_TILES = 8
@@ -52,7 +53,8 @@ class Card:
         image: As recorded.
         missed: Whether it is a positive called the negative class.
         right: Whether the answer is right.
-        bars: A bar for each class.
+        bars: Of the true class, the one that was said and the three likeliest others, in the order
+            of the classes.
         address: Its picture as a `data:` address; None where there is none to show.
     """
 
@@ -201,15 +203,26 @@ def _card(explained: Explanations, image: ExplainedImage, album: Album) -> Card:
     roles = {image.true: "true", image.predicted: "said"}
     if image.true == image.predicted:
         roles = {image.true: "true said"}
-    shares = zip(explained.classes, image.probabilities, strict=True)
     return Card(
         image=image,
         missed=explained.is_missed(image),
         right=image.true == image.predicted,
-        bars=tuple(
-            Bar(name, min(1.0, max(0.0, share)), roles.get(name, "")) for name, share in shares
-        ),
+        bars=_bars(explained, image, roles),
         address=album.embed(image.picture),
+    )
+
+
+def _bars(
+    explained: Explanations, image: ExplainedImage, roles: Mapping[str, str]
+) -> tuple[Bar, ...]:
+    pairs = list(zip(explained.classes, image.probabilities, strict=True))
+    others = sorted((pair for pair in pairs if pair[0] not in roles), key=lambda pair: -pair[1])
+    shown = {*roles, *(name for name, _ in others[:_OTHER_BARS])}
+    # What rounding left beyond 0 and 1 is not drawn.
+    return tuple(
+        Bar(name, min(1.0, max(0.0, share)), roles.get(name, ""))
+        for name, share in pairs
+        if name in shown
     )
 
 
