@@ -123,8 +123,7 @@ def _contents(run: Run, truth: Truth) -> Sequence[object]:
 
 
 def _hashes(run: Run) -> dict[str, str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from reports.tables import Kind, read_table
 
     path = run.path / "manifest.parquet"
     if not path.is_file():
@@ -132,15 +131,9 @@ def _hashes(run: Run) -> dict[str, str]:
             "runs with different data fingerprints are compared image by image, by the hashes in "
             f"manifest.parquet; there is none in {run.path}. Restore it. {_HOW}."
         )
-    try:
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=["file", "bytes_hash"])
-        files, hashes = (table.column(name).to_pylist() for name in ("file", "bytes_hash"))
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise RunDirectoryError(
-            f"{path} must be a Parquet file with columns file and bytes_hash; received something "
-            f"else ({error}). Restore it."
-        ) from error
+    columns: dict[str, Kind] = {"file": "text", "bytes_hash": "text"}
+    table = read_table(path, columns, optional={}, advice="Restore it.")
+    files, hashes = (table.column(name).to_pylist() for name in columns)
     return dict(zip(files, hashes, strict=True))
 
 

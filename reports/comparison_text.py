@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from reports.comparison import Comparison, Side
+from reports.json_text import printable_json
 from reports.rendering import escape_markdown
 from reports.wording import NONE, interval, percent, printable
 
@@ -23,7 +24,8 @@ def render_comparison(found: Comparison, format: str = "table", *, width: int = 
         width: Characters on a line, for the table.
     """
     if format == "json":
-        return json.dumps(asdict(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(asdict(found), indent=2, ensure_ascii=False, allow_nan=False)
+        return printable_json(text) + "\n"
     return _markdown(found) if format == "markdown" else _table(found, width)
 
 

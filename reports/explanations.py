@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from neurosweep.errors import RunDirectoryError
 from reports.files import read_typed
+from reports.rounding import ROUNDING
 
 __all__ = [
     "EXPLANATIONS",
@@ -27,7 +28,7 @@ __all__ = [
 EXPLANATIONS = "explanations/explanations.json"
 """Its name, relative to the run directory."""
 
-EXPLANATIONS_VERSION = 1
+EXPLANATIONS_VERSION = 2
 """Raised whenever the same network and images would give other explanations."""
 
 _ADVICE = (
@@ -177,6 +178,14 @@ def read_explanations(run: Path) -> Explanations | None:
 
 
 def _problems(found: Explanations) -> Iterator[str]:
+    told = found.grad_cam
+    if not told.reason and not (told.layer and told.grid):
+        yield (
+            "of Grad-CAM either the reason is told why there is none, or layer and grid; received "
+            f"layer {told.layer!r} and grid {told.grid!r}"
+        )
+    if found.feature_maps is not None and not found.feature_maps.blocks:
+        yield "feature maps are those of at least one block; received none"
     images = [*found.misclassified, *found.grad_cam.images]
     if found.feature_maps is not None:
         images.append(found.feature_maps.image)
@@ -199,8 +208,13 @@ def _wrong(image: ExplainedImage, classes: tuple[str, ...]) -> Iterator[str]:
         if name not in classes:
             yield f"the class of {image.file} is one of the classes; received {name!r}"
     shares = image.probabilities
-    if len(shares) != len(classes) or not all(0 <= share <= 1 for share in shares):
+    if len(shares) != len(classes) or not all(map(_is_probability, shares)):
         yield (
             f"{image.file} has a probability from 0 to 1 for each of the {len(classes)} classes; "
             f"received {shares}"
         )
+
+
+def _is_probability(share: float) -> bool:
+    # As predictions are read: earlier versions wrote what was in them.
+    return -ROUNDING <= share <= 1 + ROUNDING

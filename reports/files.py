@@ -44,7 +44,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
+    # The reader also gives up on brackets nested too deeply, and on dates that are none.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RunDirectoryError(
             f"{path} must hold YAML; received something else ({error}). "
             "Restore the file, or run the search again with another --output."

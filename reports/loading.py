@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reports.columns import column_names
 from reports.leaderboard import LeaderboardRow, build_leaderboard
 from reports.parquet import StoredLeaderboard
 from reports.records import Stage
@@ -34,11 +35,13 @@ class Shown:
         rows: Those to show, in their order.
         notes: What must be said of the whole leaderboard, whichever rows are shown.
         left_out: How many others were chosen, and left out for their number alone.
+        columns: Names of the whole leaderboard's columns, whichever rows are shown.
     """
 
     rows: Sequence[LeaderboardRow]
     notes: tuple[str, ...]
     left_out: int
+    columns: tuple[str, ...]
 
 
 def load_leaderboard(path: Path) -> list[LeaderboardRow]:
@@ -72,7 +75,8 @@ def show_leaderboard(
     if stored is not None:
         places = select_places(stored, sort=sort, family=family, where=where)
         rows = stored.rows(places[:top])
-        return Shown(rows, stored.notes, left_out=len(places) - len(rows))
+        left_out = len(places) - len(rows)
+        return Shown(rows, stored.notes, left_out=left_out, columns=stored.columns)
     run = read_run(path)
     every = build_leaderboard(run)
     notes = run_notes(run, every)
@@ -91,7 +95,8 @@ def show_rows(
     """Select of rows that are made already; otherwise as `show_leaderboard`."""
     top = checked_top(top)
     chosen = select_rows(every, sort=sort, family=family, where=where)
-    return Shown(chosen[:top], notes, left_out=len(chosen[top:]) if top is not None else 0)
+    left_out = len(chosen[top:]) if top is not None else 0
+    return Shown(chosen[:top], notes, left_out=left_out, columns=column_names(every))
 
 
 def _stored(path: Path) -> StoredLeaderboard | None:

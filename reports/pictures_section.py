@@ -29,6 +29,7 @@ MOST_CARDS = 60
 FIRST_CARDS = 12
 """So many wrong answers stand open, the others fold out."""
 
+_OTHER_BARS = 3
 _MOST_OVERLAYS = 40
 _MOST_BLOCKS = 16
 _MOST_TILES = 8
@@ -52,7 +53,8 @@ class Card:
         image: As recorded.
         missed: Whether it is a positive called the negative class.
         right: Whether the answer is right.
-        bars: A bar for each class.
+        bars: Of the true class, the one that was said and the three likeliest others, in the order
+            of the classes.
         address: Its picture as a `data:` address; None where there is none to show.
     """
 
@@ -129,6 +131,7 @@ class PicturesSection:
         hidden: Wrong answers that are neither of them.
         grad_cam: What is known of Grad-CAM.
         classes: Its maps, class by class.
+        unmapped: How many further classes have test images, of which no map was made.
         seen: The image whose feature maps are shown; None where there are none.
         blocks: Its feature maps.
         pictures: How many pictures the section holds.
@@ -143,6 +146,7 @@ class PicturesSection:
     hidden: int = 0
     grad_cam: GradCam | None = None
     classes: tuple[ClassOverlays, ...] = ()
+    unmapped: int = 0
     seen: Card | None = None
     blocks: tuple[Block, ...] = ()
     pictures: int = 0
@@ -181,6 +185,7 @@ def pictures_section(
         hidden=explained.wrong - len(cards),
         grad_cam=explained.grad_cam,
         classes=classes,
+        unmapped=len(_tested(run, explained).difference(one.name for one in classes)),
         seen=None if maps is None else _card(explained, maps.image, album),
         blocks=tuple(_block(one, album) for one in (maps.blocks if maps else ())[:_MOST_BLOCKS]),
         pictures=album.pictures,
@@ -198,13 +203,26 @@ def _card(explained: Explanations, image: ExplainedImage, album: Album) -> Card:
     roles = {image.true: "true", image.predicted: "said"}
     if image.true == image.predicted:
         roles = {image.true: "true said"}
-    shares = zip(explained.classes, image.probabilities, strict=True)
     return Card(
         image=image,
         missed=explained.is_missed(image),
         right=image.true == image.predicted,
-        bars=tuple(Bar(name, share, roles.get(name, "")) for name, share in shares),
+        bars=_bars(explained, image, roles),
         address=album.embed(image.picture),
+    )
+
+
+def _bars(
+    explained: Explanations, image: ExplainedImage, roles: Mapping[str, str]
+) -> tuple[Bar, ...]:
+    pairs = list(zip(explained.classes, image.probabilities, strict=True))
+    others = sorted((pair for pair in pairs if pair[0] not in roles), key=lambda pair: -pair[1])
+    shown = {*roles, *(name for name, _ in others[:_OTHER_BARS])}
+    # What rounding left beyond 0 and 1 is not drawn.
+    return tuple(
+        Bar(name, min(1.0, max(0.0, share)), roles.get(name, ""))
+        for name, share in pairs
+        if name in shown
     )
 
 
@@ -215,6 +233,12 @@ def _by_class(explained: Explanations, album: Album) -> tuple[ClassOverlays, ...
         for name in explained.classes
         if (own := [one for one in images if one.true == name])
     )
+
+
+def _tested(run: Run, explained: Explanations) -> set[str]:
+    """Classes that have a test image; all of them where the split does not say."""
+    counts = run.counts.get("test")
+    return {name for name in explained.classes if counts is None or counts.get(name)}
 
 
 def _overlay(explained: Explanations, image: MappedImage, album: Album) -> Overlay:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurosweep.errors import RunDirectoryError
 from reports.classes import class_names
+from reports.rounding import ROUNDING
 from reports.run import Run
 
 __all__ = [
@@ -28,7 +29,6 @@ Part = Literal["validation", "test"]
 _HEADER_BYTES = 4096  # more than the header of any array of two dimensions
 # What NumPy's reader of headers, Python's parser among it, raises for what is none.
 _NO_ARRAY = (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError)
-_ROUNDING = 1e-3  # float32 rows of a softmax may end a little beyond 0 or 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +173,6 @@ def _array(content: bytes, truth: Truth) -> NDArray[np.float32]:
         raise ValueError(f"received {len(numbers):,} numbers: it was cut off")
     found = numbers.reshape(shape, order="F" if by_column else "C")
     # Not a number fails both comparisons.
-    if not bool(((found >= -_ROUNDING) & (found <= 1 + _ROUNDING)).all()):
+    if not bool(((found >= -ROUNDING) & (found <= 1 + ROUNDING)).all()):
         raise ValueError("received numbers that are no probabilities, 0 to 1")
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from neurosweep.errors import UserError
 from reports.columns import cell, column_names, fixed_columns, nearest, resolve_column
 from reports.csv_text import csv_text_cell
+from reports.json_text import printable_json
 from reports.leaderboard import LeaderboardRow
 from reports.several import RowOfRun, run_name
 from reports.wording import (
@@ -34,6 +35,7 @@ def render_rows(
     format: str = "table",
     *,
     columns: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
     width: int = 80,
     told: Sequence[str] = (),
 ) -> str:
@@ -44,6 +46,8 @@ def render_rows(
         format: table, csv, json or markdown.
         columns: Column names; None for the usual view of a table or Markdown and for all columns
             of CSV and JSON.
+        known: Names that `columns` may have, as where the rows are some of a leaderboard's; None
+            for those of the rows.
         width: Characters on a line, for the table.
         told: What must be said of the whole run below a table or Markdown, whichever rows are
             shown; CSV and JSON hold rows alone.
@@ -55,7 +59,7 @@ def render_rows(
         raise UserError(
             f"--format takes {', '.join(FORMATS)}; received {format!r}{nearest(format, FORMATS)}"
         )
-    known = column_names(rows)
+    known = column_names(rows) if known is None else known
     resolved = None if columns is None else [resolve_column(name, known) for name in columns]
     if format == "table":
         return _table(rows, resolved, width, told)
@@ -101,7 +105,8 @@ def _json(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:
     # Hyperparameters stand in an object of their own; a column for each would say it twice.
     names = fixed_columns(rows) if columns is None else columns
     content = [{name: cell(row, name) for name in names} for row in rows]
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def _markdown(rows: Sequence[LeaderboardRow], columns: _Columns) -> str:

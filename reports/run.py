@@ -98,25 +98,20 @@ class Run:
         near-copies of each other, or of one patient, share.
 
         Raises:
-            RunDirectoryError: The file is not Parquet or lacks a column.
+            RunDirectoryError: The file is not Parquet, lacks a column, or has one of another type
+                or with an empty cell.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        from reports.tables import read_table
 
         path = self.path / "split.parquet"
         if not path.exists():
             return None
-        try:
-            # Not `read_table`: its dataset machinery imports pandas, which takes a second.
-            with pq.ParquetFile(path) as file:
-                table = file.read()
-            grouped = ["group"] if "group" in table.column_names else []
-            return table.select(["file", "label", "part", *grouped])
-        except (pa.ArrowInvalid, KeyError) as error:
-            raise RunDirectoryError(
-                f"{path} must be a Parquet file with columns file, label and part; received "
-                f"something else ({error}). Restore it, or search again with another --output."
-            ) from error
+        return read_table(
+            path,
+            {"file": "text", "label": "text", "part": "text"},
+            optional={"group": "integer"},
+            advice="Restore it, or search again with another --output.",
+        )
 
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
 
-from reports.evaluation import Cleanness, Evaluation, Figures, Finalist
+from reports.evaluation import Cleanness, Evaluation, Figures, Finalist, Matrix
 from reports.intervals import wilson_interval
 from reports.leaderboard import LeaderboardRow
+from reports.scores.by_class import most_confused, of_matrix
 
 __all__ = ["Cell", "ClassFigures", "Measured", "Share", "Verdict", "measure", "verdicts"]
+
+MOST_CLASSES = 40
+"""Of more classes those with the most confusions are shown: else a page has millions of cells."""
 
 _AVERAGES = ("macro avg", "weighted avg")
 
@@ -69,14 +73,25 @@ class Measured:
         right: Share of right answers.
         missed: Share of positives called the negative class; None without such a class, or
             where there is no positive among the images.
-        matrix: A row for each true class, a cell for each predicted one.
+        confusion: Images by true class (rows) and predicted class (columns), of all classes.
+        shown: Places of the classes that are shown: all of them up to 40, else those with the most
+            confusions and the negative class.
+        matrix: A row for each of those as the true class, a cell for each as the predicted one.
         classes: A line for each class, then the averages.
     """
 
     right: Share
     missed: Share | None
+    confusion: Matrix
+    shown: tuple[int, ...]
     matrix: tuple[tuple[Cell, ...], ...]
     classes: tuple[ClassFigures, ...]
+
+    @property
+    def shown_lines(self) -> tuple[ClassFigures, ...]:
+        """The lines of the classes that are shown, then the averages."""
+        lines = tuple(self.classes[place] for place in self.shown)
+        return (*lines, *self.classes[len(self.confusion) :])
 
 
 @dataclass(frozen=True)
@@ -113,11 +128,16 @@ def measure(figures: Figures, evaluation: Evaluation) -> Measured:
     missed = None
     if figures.missed is not None and positives:
         missed = _share(figures.missed / positives, positives)
+    negative = evaluation.negative_class
+    always = None if negative is None else evaluation.classes.index(negative)
+    shown = most_confused(figures.confusion, MOST_CLASSES, always=always)
     return Measured(
         _share(figures.accuracy, figures.images),
         missed,
-        _matrix(figures, evaluation),
-        _classes(figures.report, evaluation),
+        figures.confusion,
+        shown,
+        _matrix(figures.confusion, shown, always),
+        _classes(figures, evaluation),
     )
 
 
@@ -132,36 +152,38 @@ def _share(value: float, images: int) -> Share:
     return Share(value, images, *wilson_interval(value, images))
 
 
-def _matrix(figures: Figures, evaluation: Evaluation) -> tuple[tuple[Cell, ...], ...]:
-    names = evaluation.classes
-    negative = evaluation.negative_class
+def _matrix(
+    confusion: Matrix, shown: Sequence[int], negative: int | None
+) -> tuple[tuple[Cell, ...], ...]:
+    of_class = {true: max(1, sum(confusion[true])) for true in shown}
     return tuple(
         tuple(
             Cell(
-                images,
-                images / max(1, sum(counts)),
+                confusion[true][predicted],
+                confusion[true][predicted] / of_class[true],
                 true == predicted,
-                negative is not None and predicted == negative and true != negative,
+                predicted == negative != true,
             )
-            for predicted, images in zip(names, counts, strict=True)
+            for predicted in shown
         )
-        for true, counts in zip(names, figures.confusion, strict=True)
+        for true in shown
     )
 
 
-def _classes(report: dict[str, Any], evaluation: Evaluation) -> tuple[ClassFigures, ...]:
-    return tuple(
-        _figures(name, report[name])
-        for name in (*evaluation.classes, *_AVERAGES)
-        if isinstance(report.get(name), dict)
-    )
+def _classes(figures: Figures, evaluation: Evaluation) -> tuple[ClassFigures, ...]:
+    # Not from the recorded report, where a class may have the name of an average.
+    counted = of_matrix(figures.confusion, evaluation.classes)
+    lines = [ClassFigures(name, **counted[name]) for name in evaluation.classes]
+    supports = [line.support for line in lines]
+    averages = zip(_AVERAGES, ([1] * len(lines), supports), strict=True)
+    return (*lines, *(_average(name, lines, weights) for name, weights in averages))
 
 
-def _figures(name: str, figures: dict[str, Any]) -> ClassFigures:
+def _average(name: str, lines: Sequence[ClassFigures], weights: Sequence[int]) -> ClassFigures:
     return ClassFigures(
         name,
-        figures["precision"],
-        figures["recall"],
-        figures["f1-score"],
-        round(figures["support"]),
+        fmean([line.precision for line in lines], weights),
+        fmean([line.recall for line in lines], weights),
+        fmean([line.f1 for line in lines], weights),
+        sum(line.support for line in lines),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,13 @@ from typing import Any
 import reports
 import trainables
 from neurosweep.errors import UserError
+from reports.wording import printable
 from search.staging.writing import writing
-from trainables.exporting.formats import ABOUT, Format
+from trainables.exporting.formats import ABOUT, EXPORT_VERSION, FORMATS, Format
 
 __all__ = ["export_winner_of", "require_room"]
+
+_MOST_NAMED = 3
 
 
 def export_winner_of(
@@ -57,17 +61,44 @@ def require_room(folder: Path, *, force: bool) -> None:
     """Makes sure that an export may go to `folder`.
 
     Raises:
-        UserError: Something is there: no empty folder, and no earlier export to be replaced.
+        UserError: Something is there: no empty folder, and no earlier export to be replaced, or
+            one with files beside it that are not ours.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    earlier = (folder / ABOUT).is_file()
-    if earlier and force:
+    earlier = _earlier_export(folder)
+    others = [] if earlier is None else _beside(earlier, folder)
+    if earlier is not None and force and not others:
         return
-    do = "--force replaces the export in it, or name" if earlier else "name"
+    do = "name" if earlier is None or others else "--force replaces the export in it, or name"
+    if others:
+        do = f"besides an export it holds {_listed(others)}, which --force does not delete; {do}"
     raise UserError(
         f"an export goes into a new or empty folder; {folder} is not: {do} another with --output"
     )
+
+
+def _earlier_export(folder: Path) -> Format | None:
+    """The format of the export that a folder holds; None where it holds none of ours."""
+    try:
+        told = json.loads((folder / ABOUT).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("version") != EXPORT_VERSION:
+        return None
+    return next((one for one in FORMATS.values() if one.name == told.get("format")), None)
+
+
+def _beside(earlier: Format, folder: Path) -> list[str]:
+    """Names of files in the folder of an export that are none of its own."""
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in files)
+    return sorted(name for name in names if not earlier.writes(name))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(printable, names[:_MOST_NAMED])) + more
 
 
 @contextmanager

@@ -68,15 +68,20 @@ def missed_positives(matrix: Sequence[Sequence[int]], classes: Sequence[str], ne
 def classification_report(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Precision, recall, F1 and support per class, as scikit-learn's `output_dict` has them."""
+    """Precision, recall, F1 and support per class, as scikit-learn's `output_dict` has them.
+
+    Behind the classes stand `accuracy`, `macro avg` and `weighted avg`, each unless a class has
+    that name.
+    """
     from sklearn.metrics import classification_report as sklearn_report
 
     report: dict[str, Any] = sklearn_report(
         labels,
         probabilities.argmax(axis=1),
         labels=list(range(len(classes))),
-        target_names=list(classes),
         output_dict=True,
         zero_division=0.0,  # a class never predicted has precision 0, said without a warning
     )
-    return report
+    # By number, not by name: of two lines with one name scikit-learn gives the average alone.
+    lines = {name: report.pop(str(number)) for number, name in enumerate(classes)}
+    return {**lines, **{name: told for name, told in report.items() if name not in lines}}

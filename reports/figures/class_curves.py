@@ -8,7 +8,7 @@ from reports.curves import ClassCurves, Curve
 from reports.figures.axis import Axis, percent_axis
 from reports.figures.chart import Chart
 from reports.figures.elements import Point
-from reports.figures.figure import Figure
+from reports.figures.figure import Figure, Numbers
 from reports.figures.legend import Entry
 from reports.figures.shapes import SHAPES
 
@@ -18,6 +18,9 @@ _COLOURS = 8
 _FULL = 100.0
 _ENDS = (5.0, 10.0, 20.0, 50.0)
 """Where the axis of false positives may end, in per cent, if all curves are through by then."""
+
+_MOST = 40
+"""Of more classes those with the smallest areas are drawn."""
 
 # Finer than a hundredth of the plot no eye sees; corners are kept.
 _GRAIN = 0.2
@@ -59,18 +62,31 @@ def _drawn(curves: Iterable[tuple[ClassCurves, Curve | None]]) -> list[_Drawn]:
     ]
 
 
+def _worst(drawn: Sequence[_Drawn]) -> list[_Drawn]:
+    """Those that are drawn, in their order: all, or the ones with the smallest areas."""
+    by_area = sorted(range(len(drawn)), key=lambda at: drawn[at].curve.area)
+    return [drawn[at] for at in sorted(by_area[:_MOST])]
+
+
 def _left_out(curves: Sequence[ClassCurves], drawn: Sequence[_Drawn]) -> str:
     held = {one.name for one in drawn}
     names = [f"“{one.name}”" for one in curves if one.name not in held]
+    told = ""
+    if len(drawn) > _MOST:
+        told = (
+            f" Of {len(drawn):,} classes the {_MOST} with the smallest areas are drawn; what "
+            "`neurosweep report --figures` writes has the numbers of all."
+        )
     if not names:
-        return ""
+        return told
     return (
-        f" Without a curve: {', '.join(names)}, of which there is no test image, or no image of "
-        "another class beside."
+        f"{told} Without a curve: {', '.join(names)}, of which there is no test image, or no image "
+        "of another class beside."
     )
 
 
-def _roc_figure(drawn: Sequence[_Drawn], left_out: str, which: str) -> Figure:
+def _roc_figure(every: Sequence[_Drawn], left_out: str, which: str) -> Figure:
+    drawn = _worst(every)
     end = _end(drawn)
     at_once = [100 * float(one.curve.up[one.curve.across == 0].max()) for one in drawn]
     found = "found (recall), %"
@@ -98,12 +114,13 @@ def _roc_figure(drawn: Sequence[_Drawn], left_out: str, which: str) -> Figure:
     return _figure(
         ("roc", f"ROC curves, {which}", caption + scale + left_out),
         chart,
-        drawn,
+        every,
         ("false_positive_rate", "true_positive_rate"),
     )
 
 
-def _recall_figure(drawn: Sequence[_Drawn], left_out: str, which: str) -> Figure:
+def _recall_figure(every: Sequence[_Drawn], left_out: str, which: str) -> Figure:
+    drawn = _worst(every)
     precisions = [100 * float(one.curve.up.min()) for one in drawn]
     chart = Chart(
         Axis(0.0, _FULL, "found (recall), %"),
@@ -126,28 +143,33 @@ def _recall_figure(drawn: Sequence[_Drawn], left_out: str, which: str) -> Figure
     return _figure(
         ("precision-recall", f"Precision and recall, {which}", caption + left_out),
         chart,
-        drawn,
+        every,
         ("recall", "precision"),
     )
 
 
 def _figure(
-    words: tuple[str, str, str], chart: Chart, drawn: Sequence[_Drawn], names: tuple[str, str]
+    words: tuple[str, str, str], chart: Chart, every: Sequence[_Drawn], names: tuple[str, str]
 ) -> Figure:
     key, title, caption = words
-    lines = [(one, x, up) for one in drawn for x, up in _points(one.curve)]
     return Figure(
         key=key,
         title=title,
         caption=caption,
         chart=chart.markup(),
-        numbers={
-            "class": [one.name for one, _, _ in lines],
-            "area": [one.curve.area for one, _, _ in lines],
-            names[0]: [x for _, x, _ in lines],
-            names[1]: [up for _, _, up in lines],
-        },
+        numbers=_numbers(every, names),
+        on_page=_numbers(_worst(every), names) if len(every) > _MOST else None,
     )
+
+
+def _numbers(curves: Sequence[_Drawn], names: tuple[str, str]) -> Numbers:
+    lines = [(one, x, up) for one in curves for x, up in _points(one.curve)]
+    return {
+        "class": [one.name for one, _, _ in lines],
+        "area": [one.curve.area for one, _, _ in lines],
+        names[0]: [x for _, x, _ in lines],
+        names[1]: [up for _, _, up in lines],
+    }
 
 
 def _legend(drawn: Sequence[_Drawn]) -> list[Entry]:

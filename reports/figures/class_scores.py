@@ -1,7 +1,5 @@
 """Precision, recall and F1 of each class as bars: the classification report as a picture."""
 
-from collections.abc import Sequence
-
 from reports.figures.axis import Axis
 from reports.figures.bars import Bar, BarGroup, draw_bars
 from reports.figures.figure import Figure
@@ -21,13 +19,13 @@ def class_scores_figure(measured: Measured, *, key: str, which: str) -> Figure:
         key: Of the figure.
         which: The images, as in "all 320 test images".
     """
-    lines = measured.classes
+    lines, shown = measured.classes, measured.shown_lines
     # What no image of the class can show is no figure: recall of nothing is not 0.
-    drawn = [line for line in lines if line.support]
+    drawn = [line for line in shown if line.support]
     return Figure(
         key=key,
         title=f"Precision, recall and F1, {which}",
-        caption=_caption(lines, len(drawn)),
+        caption=_caption(measured, len(drawn)),
         chart=draw_bars(
             [BarGroup(f"{line.name}, {line.support:,} images", _bars(line)) for line in drawn],
             Axis(0.0, 100.0, "%"),
@@ -43,14 +41,19 @@ def class_scores_figure(measured: Measured, *, key: str, which: str) -> Figure:
     )
 
 
-def _caption(lines: Sequence[ClassFigures], drawn: int) -> str:
+def _caption(measured: Measured, drawn: int) -> str:
     told = (
         "precision (upper bar) is the share of right ones among those that were called the class; "
         "recall (middle) the share of the class that was found; F1 (lower) their harmonic mean. "
         "The macro average counts each class alike, the weighted one each image."
     )
-    if drawn < len(lines):
+    if drawn < len(measured.shown_lines):
         told += " A class without a test image has no bars."
+    if len(measured.shown) < len(measured.confusion):
+        told += (
+            f" Of {len(measured.confusion):,} classes the {len(measured.shown)} with the most "
+            "confusions are drawn; the numbers are those of all."
+        )
     return told
 
 

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from reports.evaluation import Evaluation
 from reports.figures.elements import picture, text
-from reports.figures.figure import Figure
+from reports.figures.figure import Figure, Numbers
 from reports.verdicts import Cell, Measured
 from reports.wording import percent, printable
 
@@ -27,23 +27,31 @@ def confusion_figure(measured: Measured, evaluation: Evaluation, *, key: str, wh
         key: Of the figure.
         which: The images, as in "all 320 test images".
     """
-    classes = evaluation.classes
-    cells = [cell for row in measured.matrix for cell in row]
+    every = range(len(evaluation.classes))
+    are_all = len(measured.shown) == len(every)
     return Figure(
         key=key,
         title=f"Confusion matrix, {which}",
-        caption=_caption(evaluation),
-        chart=_draw(measured.matrix, evaluation, which),
-        numbers={
-            "true_class": [name for name in classes for _ in classes],
-            "predicted_class": [name for _ in classes for name in classes],
-            "images": [cell.images for cell in cells],
-            "share_of_true_class": [cell.share for cell in cells],
-        },
+        caption=_caption(measured, evaluation),
+        chart=_draw(measured, evaluation, which),
+        numbers=_numbers(measured, evaluation, every),
+        on_page=None if are_all else _numbers(measured, evaluation, measured.shown),
     )
 
 
-def _caption(evaluation: Evaluation) -> str:
+def _numbers(measured: Measured, evaluation: Evaluation, places: Sequence[int]) -> Numbers:
+    """Cells of the classes in these places, row by row."""
+    names = [evaluation.classes[place] for place in places]
+    rows = [measured.confusion[place] for place in places]
+    return {
+        "true_class": [name for name in names for _ in names],
+        "predicted_class": [name for _ in names for name in names],
+        "images": [row[place] for row in rows for place in places],
+        "share_of_true_class": [row[place] / max(1, sum(row)) for row in rows for place in places],
+    }
+
+
+def _caption(measured: Measured, evaluation: Evaluation) -> str:
     told = (
         "which class is taken for which. A row is a true class, a column what the network said; "
         "the number counts images, and below it stands their share of the row. Right answers lie "
@@ -54,24 +62,31 @@ def _caption(evaluation: Evaluation) -> str:
             f" A red frame marks positives called “{evaluation.negative_class}”: the error that "
             "matters most."
         )
+    if len(measured.shown) < len(evaluation.classes):
+        told += (
+            f" Of {len(evaluation.classes):,} classes the {len(measured.shown)} with the most "
+            "confusions are drawn, and shares are of all images of a class; what "
+            "`neurosweep report --figures` writes has the numbers of all."
+        )
     return told
 
 
-def _draw(matrix: Sequence[Sequence[Cell]], evaluation: Evaluation, which: str) -> str:
+def _draw(measured: Measured, evaluation: Evaluation, which: str) -> str:
+    matrix, names = measured.matrix, [evaluation.classes[place] for place in measured.shown]
     side = (_WIDTH - _LEFT - _RIGHT) / max(1, len(matrix))
     across = min(side, 120.0)
     down = min(side, 62.0)
-    right = sum(cell.images for row in matrix for cell in row if cell.right)
-    images = sum(cell.images for row in matrix for cell in row)
+    right = sum(row[place] for place, row in enumerate(measured.confusion))
+    images = sum(map(sum, measured.confusion))
     label = f"Confusion matrix on {which}: {right} of {images} right"
     drawn = picture(_WIDTH, _TOP + down * len(matrix) + _BELOW, label)
     # A group of its own has the class: a picture that is saved gets another root.
     root = SubElement(drawn, "g", {"class": "matrix"})
-    _draw_names(SubElement(root, "g", {"class": "axes"}), evaluation.classes, across, down)
+    _draw_names(SubElement(root, "g", {"class": "axes"}), names, across, down)
     for number, cells in enumerate(matrix):
         for place, cell in enumerate(cells):
             corner = (_LEFT + place * across, _TOP + number * down)
-            pair = (evaluation.classes[number], evaluation.classes[place])
+            pair = (names[number], names[place])
             _draw_cell(SubElement(root, "g"), cell, corner, (across, down), pair)
     return tostring(drawn, encoding="unicode")
 

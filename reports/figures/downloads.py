@@ -11,8 +11,8 @@ __all__ = ["csv_address", "csv_text", "numbers_address"]
 
 
 def csv_address(figure: Figure) -> str:
-    """Give a figure's numbers as a `data:` address."""
-    return numbers_address(figure.numbers)
+    """Give a figure's numbers, as far as a page has room for them, as a `data:` address."""
+    return numbers_address(figure.numbers if figure.on_page is None else figure.on_page)
 
 
 def numbers_address(numbers: Numbers) -> str:

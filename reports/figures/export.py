@@ -9,6 +9,7 @@ from neurosweep.errors import UserError
 from reports.figures.elements import text
 from reports.figures.figure import Figure, Numbers
 from reports.files import replace_bytes, replace_text
+from reports.wording import printable
 
 __all__ = ["standalone_svg", "write_figures"]
 
@@ -64,8 +65,8 @@ def standalone_svg(figure: Figure, *, note: str = "") -> str:
     root.set("width", f"{whole[0]:g}")
     root.set("height", f"{whole[1]:g}")
     root.set("font-family", "system-ui, 'Segoe UI', Roboto, Arial, sans-serif")
-    SubElement(root, "title").text = figure.title
-    SubElement(root, "desc").text = figure.caption
+    SubElement(root, "title").text = printable(figure.title)
+    SubElement(root, "desc").text = printable(figure.caption)
     SubElement(root, "style").text = _style()
     SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
     heading = text(root, (_MARGIN, _MARGIN + _TITLE / 2), figure.title, "start")

@@ -22,6 +22,7 @@ class Figure:
         caption: What to see in it, in a sentence or two.
         chart: The picture as SVG, whole without any script.
         numbers: What it was drawn from; empty where the picture is all there is.
+        on_page: Those of them that a page has room for, as columns of the same names; None for all.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Figure:
     caption: str
     chart: str
     numbers: Numbers = field(default_factory=dict)
+    on_page: Numbers | None = None
 
     def __post_init__(self) -> None:
         """Refuse a key that could not name a file, and columns that do not fit together."""
@@ -36,6 +38,7 @@ class Figure:
             raise ValueError(
                 f"a figure's key has small letters, digits and dashes; received {self.key!r}"
             )
-        lengths = {name: len(column) for name, column in self.numbers.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"a figure's columns have one length; received {lengths}")
+        for numbers in (self.numbers, self.on_page or {}):
+            lengths = {name: len(column) for name, column in numbers.items()}
+            if len(set(lengths.values())) > 1:
+                raise ValueError(f"a figure's columns have one length; received {lengths}")

@@ -6,7 +6,14 @@ from typing import TypedDict
 
 from reports.scores.answers import Answers
 
-__all__ = ["ClassFigures", "class_figures", "macro_f1", "missed_positives", "of_matrix"]
+__all__ = [
+    "ClassFigures",
+    "class_figures",
+    "macro_f1",
+    "missed_positives",
+    "most_confused",
+    "of_matrix",
+]
 
 
 class ClassFigures(TypedDict):
@@ -58,6 +65,24 @@ def of_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[s
             support=support,
         )
     return figures
+
+
+def most_confused(
+    matrix: Sequence[Sequence[int]], most: int, *, always: int | None = None
+) -> tuple[int, ...]:
+    """Places of the classes with the most confusions, in order; all classes if there is room.
+
+    Confusions of a class are its images that were called another, and the other way round.
+
+    Args:
+        matrix: Images by true class (rows) and predicted class (columns).
+        most: How many there is room for, at least 1.
+        always: Place of a class that is among them in any case; None for none.
+    """
+    named = [sum(column) for column in zip(*matrix, strict=True)]
+    confusions = [sum(row) + named[place] - 2 * row[place] for place, row in enumerate(matrix)]
+    order = sorted(range(len(matrix)), key=lambda place: (place != always, -confusions[place]))
+    return tuple(sorted(order[:most]))
 
 
 def macro_f1(figures: dict[str, ClassFigures] | None) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosweep.errors import UserError
+from reports.json_text import printable_json
 from search.runs.output import parse_data
 
 __all__ = ["FINDINGS", "SUMMARY", "add_arguments", "run"]
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if output is not None:
         _write(output, text)
     if options.format == "json":
-        print(text, end="")
+        print(printable_json(text), end="")
     else:
         _print_table(found, _named(options.data), str(output))
     return FINDINGS if options.strict and found["findings"] else 0

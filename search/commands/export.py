@@ -10,6 +10,7 @@ from typing import Any
 import reports
 from neurosweep.errors import UserError
 from neurosweep.extras import install_extra
+from reports.json_text import printable_json
 from search.quiet_start import load_tensorflow
 from search.runs.output import RUN_HELP, parse_output
 from trainables.exporting.formats import FORMATS, Format, format_named, require
@@ -62,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     require_room(folder, force=options.force)
     load_tensorflow()
     told = export_winner_of(path, winner, options.format, folder, tolerance=options.tolerance)
-    print(json.dumps(told, indent=2, ensure_ascii=False) if options.json else _text(told))
+    as_json = printable_json(json.dumps(told, indent=2, ensure_ascii=False))
+    print(as_json if options.json else _text(told))
     return 0
 
 

@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
     alone = options.runs[0] if len(options.runs) == 1 else None
     shown = _of_several(options.runs, choice) if alone is None else _of_one(alone, choice)
     columns = None if options.columns is None else options.columns.split(",")
-    text = reports.render_rows(shown.rows, options.format, columns=columns, told=shown.notes)
+    text = reports.render_rows(
+        shown.rows, options.format, columns=columns, known=shown.columns, told=shown.notes
+    )
     print(text, end="")
     if options.top is None and shown.left_out:
         everything = len(shown.rows) + shown.left_out

@@ -12,6 +12,7 @@ from typing import Any
 
 import reports
 from neurosweep.errors import DataError, UserError
+from reports.json_text import printable_json
 from search.quiet_start import load_tensorflow
 from search.runs.output import RUN_HELP, parse_output
 
@@ -92,7 +93,7 @@ def _write(rows: list[dict[str, Any]], form: str, output: Path | None) -> None:
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return printable_json(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

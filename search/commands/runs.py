@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.json_text import printable_json
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -41,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
     rows = list_runs(options.folder)
     if options.format == "json":
-        print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        text = json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
+        print(printable_json(text))
     elif options.format == "csv":
         print(_csv(rows), end="")
     elif rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import UserError
+from reports.json_text import printable_json
 from search.commands.run_or_cluster import ClusterFile, add_choice, refuse_choice, run_or_cluster
 from search.runs.output import RUN_HELP, RunUri, parse_output
 from search.submission.last_words import last_words
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         return _watch(options, console)
     status = _read(options.run)
     if options.format == "json":
-        print(json.dumps(status.to_dict(), indent=2, ensure_ascii=False))
+        print(printable_json(json.dumps(status.to_dict(), indent=2, ensure_ascii=False)))
         return 0
     from search.following.drawing import draw_status
 
@@ -84,7 +85,7 @@ def _of_cluster(options: argparse.Namespace, console: Console) -> int:
     head, width = Head(options.run.path), console.width if console.is_terminal else _WIDTH_OF_A_FILE
     told = head.ask("status", output=options.output or "", width=width)
     if options.format == "json":
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(printable_json(json.dumps(told, indent=2, ensure_ascii=False)))
     elif console.is_terminal and told.get("status", {}).get("state") == "running":
         return head.show(["status", told["run"], "--watch", f"{options.watch or 2.0:g}"])
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosweep.errors import ClusterError, ExperimentError
+from reports.json_text import printable_json
 from search.commands.search import add_settings, overrides, refuse_experiment
 from search.runs.output import parse_output
 from search.submission.last_words import last_words
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if answer["state"] in ("FAILED", "STOPPED"):
         raise ClusterError(last_words(answer), exit_code=answer["exit_code"] or 1)
     if options.format == "json":
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        print(printable_json(json.dumps(answer, indent=2, ensure_ascii=False)))
     else:
         _print_told(options.cluster, answer, told)
     return 0

@@ -182,11 +182,12 @@ class _Pages:
 
     def _image(self, at: int) -> dict[str, Any]:
         classes, answers = self._run.source.classes, self._answers
+        shares = answers.probabilities[at].clip(0, 1)  # rounding may have left them a little beyond
         return {
             "file": self._names[at],
             "true": classes[answers.labels[at]],
             "predicted": classes[answers.predicted[at]],
-            "probabilities": tuple(float(share) for share in answers.probabilities[at]),
+            "probabilities": tuple(map(float, shares)),
             "picture": f"{_FOLDER}/test-{at:05}.png",
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 from typing import Self
 
 import numpy as np
@@ -17,6 +19,7 @@ _RIGHT, _WRONG = 2, 2
 """Right and wrong answers of each class of which Grad-CAM is made."""
 
 _MOST_MAPPED = 40
+"""So many maps are made in all, of however many classes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,13 +63,35 @@ class Answers:
         return sorted(found, key=lambda at: (not self.is_missed(at), -sure[at], at))
 
     def mapped(self) -> list[int]:
-        """Of each class two typical right answers, then the two worst wrong ones."""
-        wrong = self.wrong()
-        chosen = []
-        for label in np.unique(self.labels):
-            chosen += self._typical(int(label))[:_RIGHT]
-            chosen += [at for at in wrong if self.labels[at] == label][:_WRONG]
-        return chosen[:_MOST_MAPPED]
+        """Of each class two typical right answers, then the two worst wrong ones.
+
+        Of many classes each has one before any has two; where not even that is possible, those
+        with the most wrong answers have one.
+        """
+        looked_at = self._looked_at()
+        errors = Counter(self.labels[self.labels != self.predicted].tolist())
+        in_turn = (
+            self._by_turns(looked_at[label])[turn : turn + 1]
+            for turn in range(_RIGHT + _WRONG)
+            for label in sorted(looked_at, key=lambda label: -errors[label])
+        )
+        chosen = set(islice(chain.from_iterable(in_turn), _MOST_MAPPED))
+        return [
+            at for right, wrong in looked_at.values() for at in (*right, *wrong) if at in chosen
+        ]
+
+    def _looked_at(self) -> dict[int, tuple[list[int], list[int]]]:
+        """By class the right and the wrong answers of which Grad-CAM would be made."""
+        wrong: defaultdict[int, list[int]] = defaultdict(list)
+        for at in self.wrong():
+            wrong[int(self.labels[at])].append(at)
+        labels = map(int, np.unique(self.labels))
+        return {label: (self._typical(label)[:_RIGHT], wrong[label][:_WRONG]) for label in labels}
+
+    @staticmethod
+    def _by_turns(looked_at: tuple[list[int], list[int]]) -> list[int]:
+        """A right answer and a wrong one by turns."""
+        return [at for pair in zip_longest(*looked_at) for at in pair if at is not None]
 
     def looked_through(self) -> int:
         """The image whose feature maps are shown: a typical right answer, a positive if any is."""

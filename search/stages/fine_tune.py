@@ -34,6 +34,7 @@ _NOT_OF_THE_PARENT: dict[str, Any] = dict.fromkeys(
         "val_calibration_error_scaled",
         "temperature",
         "node",
+        "worker",
         "latency_ms",
         "feasible",
         "held_seconds",

@@ -34,6 +34,15 @@ def test_the_file_is_read_as_typed_figures(read: Callable[[dict[str, Any]], Any]
     assert told.feature_maps.blocks[1].highs == (2.0, 3.125)
 
 
+@pytest.mark.parametrize("beyond", [1e-7, 1e-3])
+def test_what_rounding_left_beyond_0_and_1_is_read(
+    read: Callable[[dict[str, Any]], Any], beyond: float
+):
+    shares = [1 + beyond, -beyond, 0.0, 0.0]
+    told = read(_changed(("misclassified", 0, "probabilities"), shares))
+    assert told.misclassified[0].probabilities == tuple(shares)
+
+
 def test_without_a_negative_class_nothing_is_missed(read: Callable[[dict[str, Any]], Any]):
     told = read({**explanations(CLASSES), "negative_class": None, "missed": None})
     assert not any(map(told.is_missed, told.misclassified))
@@ -55,11 +64,17 @@ def _changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
         (("misclassified", 0, "true"), "<b>", "is one of the classes; received '<b>'"),
         (("misclassified", 0, "probabilities"), [0.5, 0.5], "for each of the 4 classes"),
         (("grad_cam", "images", 0, "probabilities"), [2, 0, 0, 0], "a probability from 0 to 1"),
+        (("grad_cam", "images", 0, "probabilities"), [1.002, 0, 0, 0], "a probability from 0"),
         (("grad_cam", "images", 0, "peak"), float("nan"), "finite number"),
         (("feature_maps", "image", "predicted"), "cat", "is one of the classes; received 'cat'"),
         (("feature_maps", "blocks", 0, "lows"), [0.0], "a channel, a low, a high and a picture"),
         (("negative_class",), "none", "the negative class is one of the classes"),
         (("wrong",), 3, "the wrong answers are some of 320; received 3"),
+        (("grad_cam",), {}, "either the reason .*received layer None and grid None"),
+        (("grad_cam", "grid"), None, "received layer 'stage1_block2_relu2' and grid None"),
+        (("grad_cam", "layer"), None, r"received layer None and grid \(8, 6\)"),
+        (("grad_cam",), {"reason": ""}, "either the reason"),
+        (("feature_maps", "blocks"), [], "at least one block; received none"),
         (("missed",), 16, "missed positives are some of the wrong answers; received 16"),
     ],
 )

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import fromstring
 
 import pyarrow.parquet as pq
 import pytest
+from fake_run import FakeRun
 from fake_screening import screened_run
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -47,6 +48,18 @@ def test_every_figure_of_the_page_is_written_and_stands_alone(
         table = pq.read_table(tmp_path / "out" / f"{one.key}.parquet")
         assert table.column_names == list(one.numbers)
         assert table.num_rows == len(next(iter(one.numbers.values())))
+
+
+def test_names_with_controls_make_no_torn_picture(fake: FakeRun, tmp_path: Path):
+    fake.classes = ("gli\x01oma", "meningioma", "not\ufffemor", "\x9bpituitary")
+    fake.negative_class, fake.audit = "not\ufffemor", None
+    run = read_run(fake.write(tmp_path / "run"))
+    figures = [*report_figures(run, build_leaderboard(run)), figure(title="\x00", caption="\x1b")]
+    write_figures(figures, tmp_path / "out")
+    texts = [one.read_text(encoding="utf-8") for one in (tmp_path / "out").glob("*.svg")]
+    titles = [fromstring(text)[0].text for text in texts]  # noqa: S314 - ours
+    assert "\ufffd" in titles
+    assert len(titles) == len(figures)
 
 
 def test_colours_of_classes_are_written_out():

@@ -1,7 +1,8 @@
 """The winner's answers as figures: what is drawn, what is left out, and what is said beside it."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
@@ -81,6 +82,29 @@ def test_a_matrix_of_any_size_stays_in_its_box(run: Run, size: int, tmp_path: Pa
     assert "red frame" not in figure.caption
     # Numbers only where they can be read.
     assert ("0" in words(figure)) == (size < 20)
+
+
+def test_a_class_with_the_name_of_an_average_has_its_own_figures(fake: FakeRun, tmp_path: Path):
+    plain = read_run(fake.write(tmp_path / "plain"))
+    fake.classes = ("accuracy", "macro avg", "notumor", "pituitary")
+    named = read_run(fake.write(tmp_path / "named"))
+    path = named.path / "evaluation.json"
+    content = json.loads(path.read_text())
+    for finalist in content["finalists"]:  # as scikit-learn wrote it in earlier versions
+        report = finalist["classification_report"]
+        report["accuracy"] = 0.9
+        report["macro avg"] = report["weighted avg"]
+    path.write_text(json.dumps(content))
+    lines = []
+    for run in (plain, read_run(named.path)):
+        (first, *_) = verdicts(run.evaluation, build_leaderboard(run))
+        lines.append([astuple(line)[1:] for line in first.all.classes])
+        told = first.finalist.classification_report["weighted avg"]
+        averaged = first.all.classes[-1]
+        assert averaged.precision == pytest.approx(told["precision"])
+        assert averaged.f1 == pytest.approx(told["f1-score"])
+    assert lines[0] == lines[1]
+    assert [line.name for line in first.all.classes[:2]] == ["accuracy", "macro avg"]
 
 
 def test_a_class_without_an_image_has_no_bars(measured: Measured):

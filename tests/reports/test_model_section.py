@@ -191,7 +191,6 @@ def rewrite_labels(run: Run, old: str, new: str) -> None:
             finalist[f"confusion{ending}"] = matrix.tolist()
             finalist[f"test_accuracy{ending}"] = float(np.trace(matrix) / matrix.sum())
             finalist[f"missed_positives{ending}"] = None
-            finalist[f"classification_report{ending}"][old] |= {"support": 0.0, "recall": 0.0}
     path.write_text(json.dumps(content))
 
 

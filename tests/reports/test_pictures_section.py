@@ -61,6 +61,10 @@ def test_bars_tell_the_true_class_and_the_one_that_was_said(path: Path):
     roles = {bar.name: bar.role for bar in first.bars}
     assert roles == {"glioma": "true", "meningioma": "", "notumor": "said", "pituitary": ""}
     assert sum(bar.share for bar in first.bars) == pytest.approx(1.0)
+    told = explanations(CLASSES)["misclassified"]
+    told[0]["probabilities"] = [1.0005, -0.0005, 0, 0]
+    beyond = _section(path, misclassified=told).first[0]
+    assert [bar.share for bar in beyond.bars] == [1.0, 0.0, 0.0, 0.0]
     right = _section(path).classes[0].overlays[0].card
     assert [bar.role for bar in right.bars] == ["true said", "", "", ""]
 
@@ -94,6 +98,19 @@ def test_a_network_without_places_says_why_there_is_no_map(path: Path):
     page = _own(_page(path))
     assert "There is none: it has no &lt;place&gt;." in page
     assert 'class="scale"' not in page
+
+
+def test_classes_without_a_map_are_counted(path: Path):
+    assert "No map was made of" not in _own(_page(path))
+    told = explanations(CLASSES)["grad_cam"]
+    own = [one for one in told["images"] if one["true"] in CLASSES[:2]]
+    assert _section(path, grad_cam={**told, "images": own}).unmapped == 2
+    assert "No map was made of 2 further classes: there are at most 40 in all." in _own(_page(path))
+    own = [one for one in told["images"] if one["true"] in CLASSES[:3]]
+    _section(path, grad_cam={**told, "images": own})
+    assert "No map was made of 1 further class: there" in _own(_page(path))
+    _section(path, grad_cam={"reason": "it has no place", "images": []})
+    assert "No map was made of" not in _own(_page(path))
 
 
 def test_a_map_of_nothing_is_said(path: Path):

@@ -1,7 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from fake_run import FakeRun
@@ -90,6 +94,9 @@ def test_a_missing_folder_is_refused(tmp_path: Path):
     [
         ("- a list", "must hold names and values; received list"),
         ("{torn: [", "must hold YAML"),
+        ("schema_version: " + "[" * 20_000, r"must hold YAML.*recursion depth"),
+        ("began: 2026-13-45", "must hold YAML.*month"),
+        ("began: " + "9" * 5_000, "must hold YAML.*digits"),
         ("schema_version: 7", "of schema version 1 or 2; .* says 7"),
         ("name: x", "says None"),
     ],
@@ -129,6 +136,65 @@ def test_a_split_that_is_no_parquet_is_refused(path: Path):
     (path / "split.parquet").write_text("file,label,part")
     with pytest.raises(RunDirectoryError, match="must be a Parquet file with columns file, label"):
         _ = read_run(path).split
+
+
+def test_a_split_with_random_bytes_is_read_or_refused(path: Path):
+    run, split = read_run(path), path / "split.parquet"
+    whole, draw = np.frombuffer(split.read_bytes(), np.uint8), np.random.default_rng(0)
+    read, refused = 0, set()
+    for damaged in (1, 3, 20) * 100:
+        content = whole.copy()
+        content[draw.integers(0, len(whole), damaged)] = draw.integers(0, 256, damaged)
+        split.write_bytes(content.tobytes())
+        try:
+            read += len(replace(run).split.to_pylist()) > 0
+        except RunDirectoryError as error:
+            refused.add(type(error.__cause__))
+    assert read > 0
+    assert {OSError, pa.ArrowInvalid} <= refused
+
+
+def test_a_split_of_broken_text_is_refused(path: Path):
+    broken = pa.array([b"gl\xff"] * 3).view(pa.string())
+    texts = pa.array(["a", "b", "c"])
+    table = pa.table({"file": texts, "label": broken, "part": texts})
+    pq.write_table(table, path / "split.parquet")
+    with pytest.raises(RunDirectoryError, match="must be a Parquet file with columns file, label"):
+        _ = read_run(path).split
+
+
+@pytest.mark.parametrize("name", ["file", "label", "part", "group"])
+def test_a_split_with_an_empty_cell_is_refused(path: Path, name: str):
+    table = pq.read_table(path / "split.parquet")
+    cells = [None, *table[name].to_pylist()[1:]]
+    place = table.column_names.index(name)
+    table = table.set_column(place, name, pa.array(cells, table.schema.field(name).type))
+    pq.write_table(table, path / "split.parquet")
+    with pytest.raises(RunDirectoryError, match=f"1 of 1,.* rows have no {name}"):
+        _ = read_run(path).counts
+
+
+@pytest.mark.parametrize(("name", "told"), [("label", "label is int64"), ("group", "group is st")])
+def test_a_split_with_a_column_of_another_type_is_refused(path: Path, name: str, told: str):
+    table = pq.read_table(path / "split.parquet")
+    cells: list[object] = list(range(len(table)))
+    place = table.column_names.index(name)
+    column = pa.array(cells if name == "label" else list(map(str, cells)))
+    pq.write_table(table.set_column(place, name, column), path / "split.parquet")
+    with pytest.raises(RunDirectoryError, match=told):
+        _ = read_run(path).groups
+
+
+def test_a_split_that_another_program_wrote_is_read(path: Path):
+    expected = read_run(path).split
+    table = pq.read_table(path / "split.parquet")
+    label = table["label"].cast(pa.large_string()).dictionary_encode()
+    table = table.set_column(table.column_names.index("label"), "label", label)
+    table = table.set_column(
+        table.column_names.index("part"), "part", table["part"].cast(pa.large_string())
+    )
+    pq.write_table(table, path / "split.parquet")
+    assert read_run(path).split == expected
 
 
 def test_a_second_opening_of_the_test_set_is_told(path: Path):

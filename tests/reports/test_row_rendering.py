@@ -116,6 +116,17 @@ def test_a_hostile_name_cannot_steer_the_terminal(rows: list[LeaderboardRow]):
     assert "[bold]" in text
 
 
+def test_json_steers_no_terminal_and_turns_no_text(rows: list[LeaderboardRow]):
+    hostile = "a\x9b31m\u202eb\u2066\x7f\x1b\U000e0001\ud800"
+    kept = "Größe 腫瘍 “ورم” 🧠"
+    text = render_rows([replace(rows[0], backbone=hostile, error=kept)], "json")
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    assert r"a\u009b31m\u202eb\u2066\u007f\u001b\udb40\udc01\ud800" in text
+    assert kept in text
+    (read,) = json.loads(text)
+    assert (read["backbone"], read["error"]) == (hostile, kept)
+
+
 @pytest.mark.parametrize("format", ["table", "csv", "json", "markdown"])
 def test_columns_are_chosen_in_order(rows: list[LeaderboardRow], format: str):
     text = render_rows(rows, format, columns=["seed", "training/learning_rate"])

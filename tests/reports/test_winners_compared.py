@@ -208,7 +208,12 @@ def test_other_images_are_refused(first: Run, second: Run):
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(None, "there is none in"), (b"PAR1", "must be a Parquet file"), ("other", "must list every")],
+    [
+        (None, "there is none in"),
+        (b"PAR1", "must be a Parquet file"),
+        ("b", "must list every"),
+        ("", "1 of 2 rows have no bytes_hash"),
+    ],
 )
 def test_a_manifest_that_is_missing_or_damaged_is_refused(
     first: Run, second: Run, content: bytes | str | None, told: str
@@ -219,7 +224,7 @@ def test_a_manifest_that_is_missing_or_damaged_is_refused(
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
-        pq.write_table(pa.table({"file": ["a"], "bytes_hash": ["b"]}), path)
+        pq.write_table(pa.table({"file": ["a", "b"], "bytes_hash": ["b", content or None]}), path)
     one.info["data"]["fingerprint"], other.info["data"]["fingerprint"] = "a", "b"
     with pytest.raises(RunDirectoryError, match=told):
         compare_winners(one, other, "validation", NAMES)

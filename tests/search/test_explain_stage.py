@@ -11,7 +11,7 @@ from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import OutOfMemoryError
 from reports import Stage
-from reports.explanations import read_explanations
+from reports.explanations import EXPLANATIONS, read_explanations
 from search.books.weights_kept import save_array
 from search.mirror.store import Store
 from search.runs.output import RunUri
@@ -93,6 +93,15 @@ def run(tmp_path):
 
 def notes(run):
     return [text for kind, text in run.display.told if kind == "note"]
+
+
+def test_a_probability_that_rounding_left_beyond_1_is_written_as_1(run):
+    beyond = PROBABILITIES.copy()
+    beyond[0] = [-0.0005, 0, 1.0009, 0]
+    answered(run, "t0001", beyond)
+    explain(run, Looker())
+    told = json.loads((run.directory.path / EXPLANATIONS).read_text())
+    assert told["misclassified"][0]["probabilities"] == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_it_asks_for_the_winners_errors_and_writes_what_the_report_reads(run):

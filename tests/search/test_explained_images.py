@@ -70,7 +70,27 @@ def test_without_a_right_answer_the_first_image_is():
 def test_many_classes_do_not_make_more_maps_than_a_page_holds():
     labels = np.repeat(np.arange(30), 2)
     probabilities = np.eye(30, dtype=np.float32)[labels]
-    assert len(Answers.of(probabilities, labels, None).mapped()) == 40
+    mapped = Answers.of(probabilities, labels, None).mapped()
+    assert len(mapped) == 40
+    assert {int(labels[at]) for at in mapped} == set(range(30))
+    assert mapped == sorted(mapped)
+
+
+def test_of_more_classes_than_maps_those_with_the_most_errors_have_one():
+    labels = np.repeat(np.arange(60), 6)
+    said = labels.copy()
+    said[6 * 59 : 6 * 59 + 4] = said[6 * 50 : 6 * 50 + 2] = 0
+    told = Answers.of(np.eye(60, dtype=np.float32)[said], labels, None)
+    assert [int(labels[at]) for at in told.mapped()] == [*range(38), 50, 59]
+
+
+def test_further_maps_go_to_the_classes_with_the_most_errors():
+    labels = np.repeat(np.arange(39), 4)
+    said = labels.copy()
+    said[4 * 30] = 0
+    mapped = Answers.of(np.eye(39, dtype=np.float32)[said], labels, None).mapped()
+    assert len(mapped) == 40
+    assert [at for at in mapped if labels[at] == 30] == [121, 120]  # right, then wrong
 
 
 @pytest.mark.parametrize("negative", [None, NOTUMOR])

@@ -109,7 +109,6 @@ def test_an_earlier_export_is_replaced_when_asked_and_nothing_else_is(run, tmp_p
     out.mkdir()  # an empty folder is as good as none
     words = ("--format", "keras", "--output", out)
     assert export(run, *words) == 0
-    (out / "old").write_text("")
     assert export(run, *words) == 2
     assert "--force replaces the export in it, or name another" in capsys.readouterr().err
     assert export(run, *words, "--force") == 0
@@ -118,6 +117,35 @@ def test_an_earlier_export_is_replaced_when_asked_and_nothing_else_is(run, tmp_p
         assert export(run, "--format", "keras", "--output", other, "--force") == 2
         assert "new or empty folder" in capsys.readouterr().err
     assert (run / "winner" / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    "told", ["{}", "[]", "{", "[" * 100_000, '{"version": 1}', '{"version": 9, "format": "keras"}']
+)
+def test_a_folder_with_another_export_json_is_not_emptied(run, tmp_path, capsys, told):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "export.json").write_text(told)
+    (out / "mywork.txt").write_text("mine")
+    assert export(run, "--format", "keras", "--output", out, "--force") == 2
+    assert "is not: name another with --output" in capsys.readouterr().err
+    assert left(out) == ["export.json", "mywork.txt"]
+
+
+@pytest.mark.parametrize("name", ["mywork.txt", "variables/notes.md", "model.onnx", "link"])
+def test_force_deletes_no_file_that_lies_beside_an_export(run, tmp_path, capsys, name):
+    out = tmp_path / "out"
+    words = ("--format", "saved_model", "--output", out)
+    assert export(run, *words) == 0
+    (out / name).symlink_to(run) if name == "link" else (out / name).write_text("mine")
+    before = sorted(out.rglob("*"))
+    assert export(run, *words, "--force") == 2
+    told = capsys.readouterr().err
+    assert f"besides an export it holds {name}, which --force does not delete" in told
+    assert sorted(out.rglob("*")) == before
+    (out / name).unlink()
+    assert export(run, "--format", "keras", "--output", out, "--force") == 0
+    assert left(out) == ["export.json", "labels.json", "model.keras"]
 
 
 def test_what_fails_leaves_what_was_there(run, tmp_path, capsys, monkeypatch):

@@ -12,6 +12,7 @@ from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import OutOfMemoryError, TrialError, WorkerLostError
 from reports import Status
+from reports.lanes import lanes_of
 from search.stages import context
 from search.stages.context import FINAL_STAGES
 from search.stages.fine_tune import fine_tune, read_recipe
@@ -236,6 +237,18 @@ def test_a_replay_has_the_cache_that_was_used(run):
     fine_tune(run, Worker(tuned()))
     assert read_recipe(run.directory, "t0000-ft").fine_tune.cache == "float16"
     assert tuned_records(run)[0].fine_tune["cache"] == "float16"
+
+
+@pytest.mark.parametrize("ending", [tuned(), TrialError("its loss became NaN")])
+def test_it_is_in_the_name_of_no_worker_of_the_search(run, ending):
+    run.records[:] = [replace(run.records[0], node="a", worker="a/1")]
+    fine_tune(run, Worker(ending))
+    for record in tuned_records(run):
+        assert record.worker is None
+        assert record.node == getattr(ending, "node", None)
+    lanes = lanes_of(run.records)
+    assert [lane.worker for lane in lanes][:2] == ["a/1", None]
+    assert [record.trial_id for record in lanes[0].trials] == ["t0000"]
 
 
 def test_a_worse_one_is_marked(run):

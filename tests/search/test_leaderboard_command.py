@@ -55,6 +55,22 @@ def test_files_have_all_rows(run, capsys, format):
     assert sum("t00" in line for line in lines) == 130
 
 
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("format", ["table", "markdown", "json", "csv"])
+def test_a_column_of_the_run_is_taken_whichever_rows_are_shown(
+    run, capsys, whole, format, tmp_path
+):
+    path = run
+    if not whole:  # ranked anew, without the file
+        path = tmp_path / run.name
+        shutil.copytree(run, path, ignore=shutil.ignore_patterns("leaderboard.parquet"))
+    words = ("--columns", "trial_id,transfer/dropout", "--format", format)
+    for choice in (("--family", "mini_vgg"), ("--where", "epochs > 1e9"), ("--top", "1")):
+        printed(capsys, path, *words, *choice, "--sort", "family")
+    assert main(["leaderboard", str(path), *words[:1], "trial_id,transfer/dropuot"]) == 2
+    assert "(nearest: hp.transfer/dropout)" in capsys.readouterr().err
+
+
 def test_scores_are_shown_best_first(run, capsys):
     columns = "trial_id,val_macro_f1,val_calibration_error,temperature,val_missed_share,node"
     words = (run, "--columns", columns, "--sort", "val_macro_f1", "--format", "json")

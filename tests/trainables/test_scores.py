@@ -44,6 +44,15 @@ def test_an_unknown_negative_class_is_refused():
         metrics.missed_positives([[1, 0], [0, 1]], ("a", "b"), "healthy")
 
 
+def test_a_class_with_the_name_of_an_average_keeps_its_own_line():
+    classes = ("accuracy", "macro avg", "0")
+    report = metrics.classification_report(PROBABILITIES, LABELS, classes)
+    plain = metrics.classification_report(PROBABILITIES, LABELS, CLASSES)
+    assert [report[name] for name in classes] == [plain[name] for name in CLASSES]
+    assert list(report) == [*classes, "weighted avg"]
+    assert report["weighted avg"] == plain["weighted avg"]
+
+
 def test_the_report_has_every_class_even_one_never_predicted():
     report = metrics.classification_report(PROBABILITIES, LABELS, CLASSES)
     assert report["notumor"] == {

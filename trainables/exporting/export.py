@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from neurosweep.errors import NeurosweepError
 from trainables.exporting.answering import Answering
 from trainables.exporting.checking import Checked, compare
-from trainables.exporting.formats import ABOUT, Format
+from trainables.exporting.formats import ABOUT, EXPORT_VERSION, LABELS, Format
 from trainables.exporting.serving import INPUT, OUTPUT
 from trainables.prediction import Winner, load_winner
 from trainables.runtime import quiet_import
 
 __all__ = ["Exported", "export_as"]
-
-_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ def export_as(
         allowed = wanted.tolerance if tolerance is None else tolerance
         checked = compare(export, _published(winner), tolerance=allowed)
     labels = json.dumps(list(winner.classes), indent=2, ensure_ascii=False) + "\n"
-    (folder / "labels.json").write_text(labels, encoding="utf-8")
+    (folder / LABELS).write_text(labels, encoding="utf-8")
     told = _told(wanted, winner, checked) | dict(about or {})
     text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     (folder / ABOUT).write_text(text, encoding="utf-8")
@@ -103,7 +101,7 @@ def _published(winner: Winner) -> Answering:
 
 def _told(wanted: Format, winner: Winner, checked: Checked) -> dict[str, Any]:
     return {
-        "version": _VERSION,
+        "version": EXPORT_VERSION,
         "format": wanted.name,
         "model": wanted.file or ".",
         "input": {

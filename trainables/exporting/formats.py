@@ -5,15 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 
 from neurosweep.errors import UserError
 from neurosweep.extras import install_extra
 
-__all__ = ["ABOUT", "FORMATS", "Format", "format_named", "require"]
+__all__ = ["ABOUT", "EXPORT_VERSION", "FORMATS", "LABELS", "Format", "format_named", "require"]
 
 ABOUT = "export.json"
-"""What an export says of itself; a folder that has it is one of ours."""
+"""What an export says of itself: its version and format among other things."""
+
+EXPORT_VERSION = 1
+"""Of what stands in that file."""
+
+LABELS = "labels.json"
+"""The classes in the order of the outputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,7 @@ class Format:
         file: What the model is called in the export's folder; "" where the folder is the model.
         module: The module of this package that writes and opens it.
         tolerance: The largest difference of a probability from model.keras' that passes.
+        model: Every file that the model may be of, relative to the folder; `*` stands for any text.
         packages: What has to be installed beside TensorFlow: names to import.
     """
 
@@ -32,19 +40,42 @@ class Format:
     file: str
     module: str
     tolerance: float
+    model: tuple[str, ...]
     packages: tuple[str, ...] = ()
+
+    def writes(self, name: str) -> bool:
+        """Whether an export in this format may hold a file of this name, relative to its folder."""
+        return any(fnmatchcase(name, own) for own in (ABOUT, LABELS, *self.model))
 
 
 # One graph of the same operations, and all the more another runtime's kernels, sum in another order
 # than Keras does layer by layer: deep networks then differ by some 1e-5.
 _ALL = (
-    Format(name="keras", file="model.keras", module="keras_file", tolerance=1e-5),
-    Format(name="saved_model", file="", module="saved_model", tolerance=1e-4),
+    Format(
+        name="keras",
+        file="model.keras",
+        module="keras_file",
+        tolerance=1e-5,
+        model=("model.keras",),
+    ),
+    Format(
+        name="saved_model",
+        file="",
+        module="saved_model",
+        tolerance=1e-4,
+        model=(
+            "saved_model.pb",
+            "fingerprint.pb",
+            "variables/variables.index",
+            "variables/variables.data-*",
+        ),
+    ),
     Format(
         name="onnx",
         file="model.onnx",
         module="onnx_file",
         tolerance=1e-4,
+        model=("model.onnx",),
         packages=("onnx", "tf2onnx", "onnxruntime"),
     ),
     Format(
@@ -52,6 +83,7 @@ _ALL = (
         file="model.tflite",
         module="tflite_file",
         tolerance=1e-4,
+        model=("model.tflite",),
         packages=("ai_edge_litert",),
     ),
 )
