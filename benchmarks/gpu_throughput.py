@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.training_step import NETWORKS, random_dataset, recipe_of
+from neurosweep.extras import install_extra
 from trainables import FineTune, Recipe, Runtime, start
 
 NAMED = {
@@ -160,7 +161,7 @@ def main() -> None:
     if device is None:
         sys.exit(
             "This measures a GPU; TensorFlow sees none here. Run it on a machine that has one, "
-            "with pip install 'neurosweep[gpu]', or try the program itself with --device cpu."
+            f"with `{install_extra('gpu')}`, or try the program itself with --device cpu."
         )
     print(
         f"{device}, {options.image_size} px, batches of {options.batch_size}, "

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,7 +111,8 @@ def replace_bytes(path: Path, content: bytes) -> None:
     Raises:
         NeurosweepError: It cannot be written; what was there before still is.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    # By such names a run that goes on knows what a killed process left.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with aside.open("wb") as file:
             file.write(content)

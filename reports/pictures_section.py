@@ -29,7 +29,7 @@ MOST_CARDS = 60
 FIRST_CARDS = 12
 """So many wrong answers stand open, the others fold out."""
 
-_OTHER_BARS = 3
+_MOST_BARS = 5
 _MOST_OVERLAYS = 40
 _MOST_BLOCKS = 16
 _MOST_TILES = 8
@@ -53,7 +53,7 @@ class Card:
         image: As recorded.
         missed: Whether it is a positive called the negative class.
         right: Whether the answer is right.
-        bars: Of the true class, the one that was said and the three likeliest others, in the order
+        bars: Of the true class, the one that was said and the likeliest others, in the order
             of the classes.
         address: Its picture as a `data:` address; None where there is none to show.
     """
@@ -217,7 +217,7 @@ def _bars(
 ) -> tuple[Bar, ...]:
     pairs = list(zip(explained.classes, image.probabilities, strict=True))
     others = sorted((pair for pair in pairs if pair[0] not in roles), key=lambda pair: -pair[1])
-    shown = {*roles, *(name for name, _ in others[:_OTHER_BARS])}
+    shown = {*roles, *(name for name, _ in others[: _MOST_BARS - len(roles)])}
     # What rounding left beyond 0 and 1 is not drawn.
     return tuple(
         Bar(name, min(1.0, max(0.0, share)), roles.get(name, ""))

@@ -64,7 +64,8 @@ def published_row(run: Run, rows: Sequence[_Row]) -> _Row | None:
         rows: Its leaderboard, ranked rows first.
 
     Returns:
-        None where winner/ holds the network of a trial that is no row, or nothing is ranked.
+        None where winner/ holds the network of a trial that is no row, where nothing is published
+        yet, and where nothing is ranked.
 
     Raises:
         RunDirectoryError: winner/architecture.json is damaged.
@@ -72,7 +73,7 @@ def published_row(run: Run, rows: Sequence[_Row]) -> _Row | None:
     held = _held(run)
     if held is not None:
         return next((row for row in rows if row.trial_id == held), None)
-    return _to_publish(run, rows)
+    return _to_publish(run, rows) if _has_published(run) else None
 
 
 def published_note(run: Run, rows: Sequence[TrialRecord], winner: TrialRecord) -> str:
@@ -87,6 +88,8 @@ def published_note(run: Run, rows: Sequence[TrialRecord], winner: TrialRecord) -
         RunDirectoryError: winner/architecture.json is damaged.
     """
     due, held = _to_publish(run, rows), _held(run)
+    if held is None and not _has_published(run):
+        return _not_yet(due, winner)
     held = held or (due.trial_id if due else winner.trial_id)
     if held == winner.trial_id:
         return ""
@@ -101,6 +104,20 @@ def published_note(run: Run, rows: Sequence[TrialRecord], winner: TrialRecord) -
         f"{printable(winner.trial_id)}: it was written before that one ended, or belongs to "
         "another run."
     )
+
+
+def _not_yet(due: TrialRecord | None, winner: TrialRecord) -> str:
+    if due is None or due.trial_id == winner.trial_id:
+        return ""
+    return (
+        f"Nothing is in winner/ yet: it will hold trial {printable(due.trial_id)}, the best single "
+        f"network, and not rank 1, the ensemble {printable(winner.trial_id)}."
+    )
+
+
+def _has_published(run: Run) -> bool:
+    """Whether the search came to its last stage: it may have been interrupted before."""
+    return run.state == "finished" or "publish" in (run.info.get("stages") or {})
 
 
 def _held(run: Run) -> str | None:

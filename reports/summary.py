@@ -99,9 +99,9 @@ def _headline(run: Run, rows: Sequence[LeaderboardRow], standing: Standing) -> s
     if standing.is_first:
         return f"{_name(standing.first)} is the best of {trials} by {score}."
     shown = standing.shown
-    rank = "without a rank" if shown.rank is None else f"rank {shown.rank}"
+    rank = "without a rank among" if shown.rank is None else f"rank {shown.rank} of"
     return (
-        f"{_name(shown)} is the published model in winner/: {rank} of {trials} by {score}. "
+        f"{_name(shown)} is the published model in winner/: {rank} {trials} by {score}. "
         f"Rank 1 is {_name(standing.first)} which is not published."
     )
 

@@ -42,12 +42,12 @@ def confusion_figure(measured: Measured, evaluation: Evaluation, *, key: str, wh
 def _numbers(measured: Measured, evaluation: Evaluation, places: Sequence[int]) -> Numbers:
     """Cells of the classes in these places, row by row."""
     names = [evaluation.classes[place] for place in places]
-    rows = [measured.confusion[place] for place in places]
+    rows = [(measured.confusion[place], max(1, sum(measured.confusion[place]))) for place in places]
     return {
         "true_class": [name for name in names for _ in names],
         "predicted_class": [name for _ in names for name in names],
-        "images": [row[place] for row in rows for place in places],
-        "share_of_true_class": [row[place] / max(1, sum(row)) for row in rows for place in places],
+        "images": [row[place] for row, _ in rows for place in places],
+        "share_of_true_class": [row[place] / total for row, total in rows for place in places],
     }
 
 

@@ -41,7 +41,7 @@ def read_info(store: Store) -> dict[str, Any] | None:
         return None
     try:
         info = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{store}/{_INFO} is damaged: {error}") from None
     if not isinstance(info, dict):
         raise RunDirectoryError(f"{store}/{_INFO} is damaged: it holds no names and values")

@@ -160,7 +160,7 @@ def _sittings(info: Mapping[str, Any]) -> list[Any]:
 def _parsed(content: bytes | None) -> dict[str, Any]:
     try:
         info = yaml.safe_load(content or b"")
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return info if isinstance(info, dict) else {}
 

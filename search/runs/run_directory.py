@@ -297,7 +297,7 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{path} is not a run directory: it has no run.yaml; name the folder that "
             "`neurosweep search` printed on its last line"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{path / 'run.yaml'} is damaged: {error}") from None
     version = info.get("schema_version") if isinstance(info, dict) else None
     if version != SCHEMA_VERSION:

@@ -134,4 +134,4 @@ def test_a_time_budget_ends_a_search_in_time(neurosweep, work, images):
     seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     assert "budget" in {record["stop_reason"] for record in searched(run)}
-    assert seconds < 110
+    assert seconds < 150  # twice the time: two searches may run on two cores

@@ -1,6 +1,7 @@
 """Whose figures stand where winner/ does not hold rank 1, and whose correction."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -326,3 +327,22 @@ def test_a_leaderboard_is_made_anew_once_another_network_is_published(
     assert not any("winner/" in note for note in show_leaderboard(run.path).notes)
     _hold(run, "0009")
     assert any("winner/ holds trial 0009" in note for note in show_leaderboard(run.path).notes)
+
+
+def test_a_run_that_was_interrupted_before_its_end_claims_no_published_model(
+    write: Callable[[FakeRun], Run],
+) -> None:
+    fake = ensemble_first()
+    fake.info["state"] = "interrupted"
+    run = write(fake)
+    shutil.rmtree(run.path / "winner")
+    run = read_run(run.path)
+    rows = build_leaderboard(run)
+    summary = summarise(run, rows)
+    assert "trial e0001, is the best of" in summary.headline
+    told = "Nothing is in winner/ yet: it will hold trial 0010-ft, the best single network"
+    assert any(told in warning for warning in summary.warnings)
+    assert any(told in note for note in run_notes(run, rows))
+    page = render_report(run, rows)
+    assert "The published model:" not in page
+    assert "Not published" not in page

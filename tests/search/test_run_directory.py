@@ -69,8 +69,9 @@ def test_a_run_of_the_layout_before_is_not_gone_on_with(tmp_path):
         RunDirectory.reopen(tmp_path)
 
 
-def test_a_damaged_run_yaml_is_named(tmp_path):
-    (tmp_path / "run.yaml").write_text("a: [")
+@pytest.mark.parametrize("text", ["a: [", "began: 2024-13-45", "a: " + 5000 * "["])
+def test_a_damaged_run_yaml_is_named(tmp_path, text):
+    (tmp_path / "run.yaml").write_text(text)
     with pytest.raises(RunDirectoryError, match="run.yaml is damaged"):
         RunDirectory.reopen(tmp_path)
 
