@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import RunDirectoryError, TrialError, WorkerLostError
 from reports import build_leaderboard, read_run
+from search.experiment_file import resume_experiment
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.repeat import further_seeds, repeat
 
@@ -59,6 +61,12 @@ def written(run) -> dict:
 
 def seeds(run) -> dict:
     return {one["trial_id"]: one["seeds"] for one in written(run)["finalists"]}
+
+
+def asked_for(run, repeats):
+    """The run as a later sitting has it that asks for another number of seeds."""
+    experiment = resume_experiment(run.plan.experiment, [f"final.repeats={repeats}"])
+    return replace(run, plan=replace(run.plan, experiment=experiment))
 
 
 def notes(run) -> list[str]:
@@ -172,6 +180,31 @@ def test_what_is_no_finalist_any_more_keeps_its_seeds(make_run):
     repeat(run, Trainer(lambda *_: 0.6))
     assert seeds(run).keys() == {"t0000-ft", "t0000", "t0001"}
     assert notes(run)[-1] == "2 of 2 trainings with further seeds measured"
+
+
+def test_a_later_sitting_may_ask_for_more_seeds_or_for_fewer(make_run):
+    run = make_run(repeats=2)
+    repeat(run, Trainer(lambda *_: 0.5))
+    more = asked_for(run, 4)
+    trainer = Trainer(lambda name, *_: None if name == "tuned" else 0.5)
+    repeat(more, trainer)
+    assert {name: len(of) for name, of in seeds(run).items()} == {"t0000-ft": 1, "t0000": 3}
+    assert written(run)["repeats"] == 4
+    fewer, trainer = asked_for(run, 3), Trainer()
+    repeat(fewer, trainer)
+    assert trainer.trained == [("tuned", SECOND)]
+    assert {name: len(of) for name, of in seeds(run).items()} == {"t0000-ft": 2, "t0000": 3}
+    assert written(run)["repeats"] == 3
+    assert notes(run)[-1] == "4 of 4 trainings with further seeds measured"
+
+
+def test_what_is_asked_for_now_stands_in_the_file_though_nothing_is_trained(make_run):
+    run, trainer = make_run(repeats=3), Trainer()
+    repeat(run, trainer)
+    repeat(asked_for(run, 2), trainer)
+    assert len(trainer.trained) == 4
+    assert written(run)["repeats"] == 2
+    assert {len(of) for of in seeds(run).values()} == {2}
 
 
 def test_a_training_that_fails_leaves_its_place_out_and_is_tried_again_by_a_later_sitting(make_run):
