@@ -74,9 +74,11 @@ def _over_seeds(run: Run, row: LeaderboardRow) -> list[Fact]:
     if row.repeats is None or row.repeats < 2:
         return []
     finalist = run.repeated.of(row.trial_id) if run.repeated else None
-    asked = f" of {run.repeated.repeats}" if run.repeated and finalist else ""
+    asked = run.repeated.repeats if run.repeated and finalist else 0
+    # A run that went on may have asked for fewer than there are.
+    of_all = f" of {asked}" if asked >= row.repeats else ""
     value = f"{spread(row.val_accuracy_mean, row.val_accuracy_sd)} %"
-    told = f"mean and standard deviation over {row.repeats}{asked} seeds"
+    told = f"mean and standard deviation over {row.repeats}{of_all} seeds"
     return [Fact("Validation accuracy over seeds", value, told)]
 
 

@@ -43,7 +43,8 @@ class RepeatedFinalists:
     """All finalists that were trained with further seeds.
 
     Attributes:
-        repeats: How many seeds each was to have in all, its own among them, at least 2.
+        repeats: How many seeds each was to have in all, its own among them, at least 2. More
+            may be there, of an earlier sitting that asked for more.
         finalists: In the order in which the first training of each ended.
     """
 

@@ -140,8 +140,9 @@ def _folds(experiment: Experiment) -> str:
 
 def _trained_again(experiment: Experiment, times: int) -> str:
     final = experiment.final
-    # The best few hold the best of one family at least; a fine-tuned winner is one more.
-    most = final.finalists + len(experiment.families) - 1 + final.fine_tune
+    # The best few hold the best of one family at least; fine-tuned are the winner and those named.
+    tuned = 1 + len(final.fine_tune_backbones) if final.fine_tune else 0
+    most = final.finalists + len(experiment.families) - 1 + tuned
     often = "once" if times == 1 else f"{times} times"
     return f"each of up to {most} finalists is trained {often} more, up to {times * most} trainings"
 

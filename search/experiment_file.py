@@ -36,6 +36,7 @@ _MAY_CHANGE = (
     "resources.memory_per_trial",
     "resources.epoch_limit",
     "resources.price_per_hour",
+    "final.repeats",
     "data.path",
 )
 
@@ -81,7 +82,8 @@ def parse_experiment(text: str, *, source: str, overrides: Sequence[str] = ()) -
 def resume_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
     """Returns a run's experiment with what may change between its sittings changed.
 
-    Whatever else changed would make rows of one leaderboard that cannot be compared.
+    Whatever else changed would make rows of one leaderboard that cannot be compared. Further seeds
+    of finalists make no rows.
 
     Raises:
         ExperimentError: as for `load_experiment`, or another value was to be changed.

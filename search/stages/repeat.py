@@ -1,6 +1,7 @@
 """Stage 6: each finalist trained with further seeds: how far its accuracy varies by chance alone.
 
-It stands before the test set is opened, looks at no test image, makes no rows and chooses nothing.
+It stands before the test set is opened (after it where a finished run is given further seeds),
+looks at no test image, makes no rows and chooses nothing.
 A finalist is trained as `rerun` trains its row, on the same images and measured on the same ones;
 only the seed is another. A fine-tuned finalist is trained from the first weights on. Ensembles are
 no finalists here.

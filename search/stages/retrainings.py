@@ -1,13 +1,15 @@
 """Finalists trained anew, from the first weights on, by all workers: what two stages share.
 
 What is trained chooses nothing and makes no row. A training that fails or loses its worker is
-noted and leaves its place out; a later sitting of the run does it again.
+noted and leaves its place out, and so are those that no worker is left for; a later sitting of the
+run does them again.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,11 +18,14 @@ from ray.exceptions import RayError
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, TrialRecord
-from search.stages.context import Run
+from search.stages.context import PLACE_LIMIT, Run
 from search.stages.pool import Worker
+from search.workers.patience import Patience
 from trainables import Recipe
 
 __all__ = ["Hire", "Retraining", "Score", "retrain_all", "seconds_of_recipe"]
+
+_LOOK_EVERY = 1.0  # seconds between two looks for a place
 
 Hire = Callable[[Run], AbstractContextManager[Worker]]
 
@@ -71,7 +76,8 @@ def retrain_all(
     """Trains as many at once as the search had trials; keeps each score as soon as there is one.
 
     Under a time budget a training that does not fit any more is not begun, and one that is under
-    way at the end is dropped.
+    way at the end is dropped. Once no worker has a place, others wait `PLACE_LIMIT` seconds for
+    one; what is left then is not begun, and that is noted.
 
     Args:
         run: The run under way.
@@ -85,14 +91,18 @@ def retrain_all(
     Returns:
         How many did not fit the time.
     """
+    crew = _Crew(run, trainings, worker, hire or _asks_ray(stage), seconds_left)
     late = 0
-    for ended in _Crew(run, trainings, worker, hire or _asks_ray(stage), seconds_left).work():
+    for ended in crew.work():
         if ended.score is not None:
             keep(ended.training, ended.score)
         elif ended.failure is not None:
             _note_failure(run, ended.training, ended.failure)
         else:
             late += 1
+    if crew.left:
+        were = f"{crew.left} training{'s were' if crew.left > 1 else ' was'}"
+        run.display.note(f"{were} not begun: no worker is left; --resume tries again")
     return late
 
 
@@ -132,11 +142,17 @@ class _Crew:
         self._hire = hire
         self._seconds_left = seconds_left
         self._size = min(run.workers, len(trainings))
+        self._patience = Patience(run.display.note)
+        # Threads, by their number: a set takes and gives one at a time.
+        self._placeless: set[int] = set()
+        self._working: set[int] = set()
         self._waiting: queue.SimpleQueue[Retraining] = queue.SimpleQueue()
         for one in trainings:
             self._waiting.put(one)
         self._said: queue.SimpleQueue[_Ended | BaseException | None] = queue.SimpleQueue()
         self._closed = threading.Event()
+        self.left = 0
+        """Trainings that there was time but no worker for; known after `work`."""
 
     def work(self) -> Iterator[_Ended]:
         """Yields how each training ended, in the order in which they do."""
@@ -149,17 +165,31 @@ class _Crew:
             yield from self._listen()
         finally:
             self._closed.set()
+        yield from self._leave()
 
     def _listen(self) -> Iterator[_Ended]:
         driving = self._size
         while driving:
-            said = self._said.get()
+            try:
+                said = self._said.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                self._patience.look(len(self._placeless))
+                continue
             if isinstance(said, BaseException):
                 raise said
             if said is None:
                 driving -= 1
             else:
                 yield said
+
+    def _leave(self) -> Iterator[_Ended]:
+        """Yields what nobody began and does not fit the time, and counts the others."""
+        while not self._waiting.empty():
+            one = self._waiting.get()
+            if self._fits(one, self._seconds_left()):
+                self.left += 1
+            else:
+                yield _Ended(training=one)
 
     def _guard(self, drive: Callable[[], None]) -> None:
         """Lets no error of a thread go unheard, and tells when the thread has ended."""
@@ -175,13 +205,37 @@ class _Crew:
 
     def _drive_another(self) -> None:
         with self._hire(self._run) as worker:
+            if self._has_place(worker):
+                self._drive(worker)
+
+    def _has_place(self, worker: Worker) -> bool:
+        """Waits for a place while there is work, and for a while only once nobody does it."""
+        me, alone_since = threading.get_ident(), time.monotonic()
+        self._placeless.add(me)
+        try:
             # A cluster that shrank since the search has no place for it, and never might.
-            while not worker.ready(1.0):
-                if self._closed.is_set() or self._waiting.empty():
-                    return
-            self._drive(worker)
+            while not worker.ready(_LOOK_EVERY):
+                now = time.monotonic()
+                if self._working:
+                    alone_since = now
+                if self._is_over() or now - alone_since >= PLACE_LIMIT:
+                    return False
+            return True
+        finally:
+            self._placeless.discard(me)
+
+    def _is_over(self) -> bool:
+        """Whether a worker that comes now would have nothing to do."""
+        return self._closed.is_set() or self._waiting.empty() or self._seconds_left() == 0
 
     def _drive(self, worker: Worker) -> None:
+        self._working.add(threading.get_ident())
+        try:
+            self._train_all(worker)
+        finally:
+            self._working.discard(threading.get_ident())
+
+    def _train_all(self, worker: Worker) -> None:
         while not self._closed.is_set():
             try:
                 one = self._waiting.get_nowait()
@@ -196,7 +250,7 @@ class _Crew:
 
     def _train(self, worker: Worker, one: Retraining) -> _Ended:
         left = self._seconds_left()
-        if left is not None and left < one.expected:
+        if not self._fits(one, left):
             return _Ended(training=one)
         payload = {"recipe": one.recipe, "source": self._run.source, "fold": one.fold}
         try:
@@ -205,3 +259,7 @@ class _Crew:
             raise
         except TrialError as error:
             return _Ended(training=one, failure=str(error))
+
+    @staticmethod
+    def _fits(one: Retraining, seconds_left: float | None) -> bool:
+        return seconds_left is None or seconds_left >= one.expected

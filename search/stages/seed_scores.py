@@ -13,14 +13,14 @@ _FILE = "repeats.json"
 class SeedScores:
     """The scores of each finalist by seed; those of an earlier sitting are taken up.
 
-    The file holds `repeats` (seeds asked for, a finalist's own among them) and `finalists`: per
-    finalist its `trial_id`, and `seeds`, `accuracies`, `losses` and `seconds` side by side, in the
-    order in which they were measured. What was measured of a trial that is no finalist any more
-    stays: it is as true as before.
+    The file holds `repeats` (seeds asked for last, a finalist's own among them) and `finalists`:
+    per finalist its `trial_id`, and `seeds`, `accuracies`, `losses` and `seconds` side by side, in
+    the order in which they were measured. What was measured of a trial that is no finalist any more
+    stays, and so do seeds beyond those asked for now: they are as true as before.
     """
 
     def __init__(self, run: RunDirectory, repeats: int) -> None:
-        """Reads what is there.
+        """Reads what is there, and writes into it how many seeds are asked for now.
 
         Args:
             run: The run directory.
@@ -33,6 +33,8 @@ class SeedScores:
         self._repeats = repeats
         before = read_repeated_finalists(run.path / _FILE)
         self._found = {one.trial_id: one for one in before.finalists} if before else {}
+        if before and before.repeats != repeats:
+            self._write()
 
     def has(self, trial_id: str, seed: int) -> bool:
         """Whether a finalist was measured with a seed."""
@@ -48,5 +50,8 @@ class SeedScores:
             losses=(*before.losses, score["loss"]),
             seconds=(*before.seconds, score["seconds"]),
         )
+        self._write()
+
+    def _write(self) -> None:
         found = RepeatedFinalists(repeats=self._repeats, finalists=tuple(self._found.values()))
         self._run.write_json(_FILE, found.to_dict())

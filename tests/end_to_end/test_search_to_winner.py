@@ -362,13 +362,6 @@ def with_folds(run, count):
     return folds
 
 
-def with_repeats(run, count):
-    """Makes a finished run one that asked for further seeds and was ended before them."""
-    info = yaml.safe_load((run / "run.yaml").read_text())
-    info["experiment"]["final"]["repeats"] = count
-    (run / "run.yaml").write_text(yaml.safe_dump(info, sort_keys=False))
-
-
 def with_shy_finalists(run):
     """Makes a finished run one whose finalists are unsure, each of other validation images.
 
@@ -405,9 +398,8 @@ def went_on(finished, neurosweep, tmp_path_factory):
     copy = tmp_path_factory.mktemp("went-on") / "copy"
     shutil.copytree(finished.path, copy)
     folds = with_folds(copy, 2)
-    with_repeats(copy, 2)
     with_shy_finalists(copy)
-    done = neurosweep("search", "--resume", "--output", copy)
+    done = neurosweep("search", "--resume", "--output", copy, "--set", "final.repeats=2")
     assert done.returncode == 0, done.stderr
     return WentOn(copy, folds, done.stdout)
 

@@ -80,23 +80,35 @@ def test_a_finalist_of_which_no_other_seed_finished_has_no_mean(
     assert {row.repeats for row in build_leaderboard(read_run(run.path))} == {None}
 
 
-@pytest.mark.parametrize(("repeats", "over"), [(2, "2 of 2 seeds"), (4, "2 of 4 seeds")])
+@pytest.mark.parametrize(
+    ("others", "repeats", "over"),
+    [
+        ((0.91,), 2, "2 of 2 seeds"),
+        ((0.91,), 4, "2 of 4 seeds"),
+        ((0.91, 0.91, 0.91), 3, "4 seeds"),
+    ],
+)
 def test_the_summary_says_over_how_many_seeds(
-    write: Callable[[FakeRun], Run], fake: FakeRun, repeats: int, over: str
+    write: Callable[[FakeRun], Run],
+    fake: FakeRun,
+    others: tuple[float, ...],
+    repeats: int,
+    over: str,
 ):
     run = write(fake)
-    _write(run.path, 0.91, repeats=repeats)
+    _write(run.path, *others, repeats=repeats)
     run = read_run(run.path)
     rows = build_leaderboard(run)
     summary = summarise(run, rows)
     facts = [one for group in summary.groups for one in group.facts]
     (fact,) = [one for one in facts if one.name == "Validation accuracy over seeds"]
     assert rows[0].val_accuracy is not None
-    mean = 50 * (rows[0].val_accuracy + 0.91)
+    count = 1 + len(others)
+    mean = 100 * (rows[0].val_accuracy + sum(others)) / count
     assert fact.value.startswith(f"{mean:.1f} ± ")
     assert fact.detail == f"mean and standard deviation over {over}"
-    assert "% over 2 seeds" in summary.headline
-    assert "% over 2 seeds" in render_markdown_report(run, rows)
+    assert f"% over {count} seeds" in summary.headline
+    assert f"% over {count} seeds" in render_markdown_report(run, rows)
 
 
 def test_a_later_training_makes_the_written_leaderboard_out_of_date(

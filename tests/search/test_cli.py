@@ -127,6 +127,22 @@ def test_folds_and_leaks_are_described(capsys, folder):
     assert "seeds        1 for each trial" in shown
 
 
+@pytest.mark.parametrize(("fine_tune", "most"), [(True, 6), (False, 3)])
+def test_backbones_to_be_fine_tuned_are_counted_among_the_finalists(
+    capsys, folder, fine_tune, most
+):
+    told = [
+        "final.repeats=2",
+        "final.finalists=3",
+        "final.fine_tune_backbones=[ResNet50, VGG16]",
+        f"final.fine_tune={fine_tune}",
+        "families={transfer: {weights: random, backbones: [ResNet50, VGG16]}}",
+    ]
+    assert search("--data", folder, *(word for one in told for word in ("--set", one))) == 0
+    shown = capsys.readouterr().out
+    assert f"each of up to {most} finalists is trained once more, up to {most} trainings" in shown
+
+
 @pytest.mark.parametrize(("repeats", "often"), [(2, "once"), (3, "2 times")])
 def test_further_seeds_are_described(capsys, folder, repeats, often):
     told = [f"final.repeats={repeats}", "final.finalists=3", "families={plain_cnn: {}}"]

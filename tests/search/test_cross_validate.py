@@ -11,7 +11,7 @@ from doubles import Clock
 from ray.exceptions import RayActorError
 from stage_doubles import record_of, stage_run
 
-from neurosweep.errors import RunDirectoryError, TrialError
+from neurosweep.errors import RunDirectoryError, TrialError, WorkerLostError
 from search.stages.cross_validate import cross_validate
 
 FOLDS = 3
@@ -205,6 +205,22 @@ def test_a_lost_worker_takes_its_round_along_and_no_other(make_run):
     again = Trainer()
     cross_validate(run, again)
     assert len(again.rounds) == 1
+
+
+@pytest.mark.timeout(30)
+def test_a_cluster_that_lost_its_last_place_ends_the_stage(make_run, monkeypatch):
+    monkeypatch.setattr("search.stages.retrainings.PLACE_LIMIT", 0.1)
+
+    def train(name, fold, seconds):
+        raise WorkerLostError("there was no place for another")
+
+    run, trainer = make_run(workers=2), Trainer(train, places=0)
+    cross_validate(run, trainer, hire=trainer.hire)
+    assert trainer.rounds == [("tuned", 0)]
+    assert notes(run)[1:] == [
+        "5 trainings were not begun: no worker is left; --resume tries again",
+        "0 of 6 rounds measured",
+    ]
 
 
 def test_what_does_not_fit_the_time_is_not_begun_and_what_is_late_does_not_count(make_run):

@@ -239,7 +239,6 @@ def test_credentials_in_the_place_of_weights_are_refused_and_not_repeated():
         "data.groups=patients.csv",
         "data.labels=labels.csv",
         "families={plain_cnn: {}}",
-        "final.repeats=3",
         "training.epochs=3",
     ],
 )
@@ -247,6 +246,17 @@ def test_a_resumed_run_keeps_the_experiment_it_began_with(override):
     key = override.partition("=")[0]
     with pytest.raises(ExperimentError, match=f"may change, received another {key}.*new run"):
         resume_experiment(parsed("name: x"), [override])
+
+
+def test_a_resumed_run_may_ask_for_another_number_of_seeds_of_its_finalists():
+    again = resume_experiment(parsed("final: {repeats: 3}"), ["final.repeats=5"])
+    assert again.final.repeats == 5
+    assert resume_experiment(again, ["final.repeats=1"]).final.repeats == 1
+
+
+def test_seeds_of_finalists_are_refused_where_the_run_repeats_every_configuration():
+    with pytest.raises(ExperimentError, match=r"received 2 and 3. Leave one of them out"):
+        resume_experiment(parsed("search: {repeats: 2}"), ["final.repeats=3"])
 
 
 def test_what_a_run_was_split_by_survives_its_record():

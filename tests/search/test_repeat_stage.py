@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from ray.exceptions import RayActorError
 from stage_doubles import record_of, stage_run
 
-from neurosweep.errors import RunDirectoryError, TrialError
+from neurosweep.errors import RunDirectoryError, TrialError, WorkerLostError
 from reports import build_leaderboard, read_run
+from search.experiment_file import resume_experiment
 from search.stages.fine_tune import read_recipe, winner_of
 from search.stages.repeat import further_seeds, repeat
 
@@ -23,15 +25,19 @@ FIRST, SECOND = further_seeds(0, 2)
 
 
 class Trainer:
-    """Workers; `train` says what a training comes to, by finalist and seed."""
+    """Workers; `train` says what a training comes to, by finalist and seed.
 
-    def __init__(self, train=None):
+    The first has a place, and `has_place` says whether those that are hired have one.
+    """
+
+    def __init__(self, train=None, has_place=lambda: True):
         self._train = train or (lambda _, seed, __: {FIRST: 0.8, SECOND: 0.7}[seed])
+        self._has_place = has_place
         self.trained, self.payloads, self.hired = [], [], 0
         self._lock = threading.Lock()
 
     def ready(self, seconds):
-        return True
+        return self._has_place() or threading.Event().wait(min(seconds, 0.01))
 
     def run(self, task, payload, *, seconds=None):
         assert (task, payload["fold"]) == ("retrain", None)
@@ -55,6 +61,12 @@ def written(run) -> dict:
 
 def seeds(run) -> dict:
     return {one["trial_id"]: one["seeds"] for one in written(run)["finalists"]}
+
+
+def asked_for(run, repeats):
+    """The run as a later sitting has it that asks for another number of seeds."""
+    experiment = resume_experiment(run.plan.experiment, [f"final.repeats={repeats}"])
+    return replace(run, plan=replace(run.plan, experiment=experiment))
 
 
 def notes(run) -> list[str]:
@@ -170,6 +182,31 @@ def test_what_is_no_finalist_any_more_keeps_its_seeds(make_run):
     assert notes(run)[-1] == "2 of 2 trainings with further seeds measured"
 
 
+def test_a_later_sitting_may_ask_for_more_seeds_or_for_fewer(make_run):
+    run = make_run(repeats=2)
+    repeat(run, Trainer(lambda *_: 0.5))
+    more = asked_for(run, 4)
+    trainer = Trainer(lambda name, *_: None if name == "tuned" else 0.5)
+    repeat(more, trainer)
+    assert {name: len(of) for name, of in seeds(run).items()} == {"t0000-ft": 1, "t0000": 3}
+    assert written(run)["repeats"] == 4
+    fewer, trainer = asked_for(run, 3), Trainer()
+    repeat(fewer, trainer)
+    assert trainer.trained == [("tuned", SECOND)]
+    assert {name: len(of) for name, of in seeds(run).items()} == {"t0000-ft": 2, "t0000": 3}
+    assert written(run)["repeats"] == 3
+    assert notes(run)[-1] == "4 of 4 trainings with further seeds measured"
+
+
+def test_what_is_asked_for_now_stands_in_the_file_though_nothing_is_trained(make_run):
+    run, trainer = make_run(repeats=3), Trainer()
+    repeat(run, trainer)
+    repeat(asked_for(run, 2), trainer)
+    assert len(trainer.trained) == 4
+    assert written(run)["repeats"] == 2
+    assert {len(of) for of in seeds(run).values()} == {2}
+
+
 def test_a_training_that_fails_leaves_its_place_out_and_is_tried_again_by_a_later_sitting(make_run):
     def train(name, seed, seconds):
         if (name, seed) == ("plain", FIRST):
@@ -204,6 +241,84 @@ def test_a_lost_worker_takes_its_training_along_and_no_other(make_run):
     repeat(run, trainer, hire=trainer.hire)
     assert sum(map(len, seeds(run).values())) == 3
     assert any("failed: its worker was lost" in note for note in notes(run))
+
+
+def lose(*_):
+    raise WorkerLostError("there was no place for another")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_where_no_worker_is_left_the_stage_ends_and_says_what_was_not_begun(
+    make_run, monkeypatch, workers
+):
+    monkeypatch.setattr("search.stages.retrainings.PLACE_LIMIT", 0.1)
+    run, trainer = make_run(workers=workers), Trainer(lose, has_place=lambda: False)
+    repeat(run, trainer, hire=trainer.hire)
+    assert (trainer.trained, trainer.hired) == ([("tuned", FIRST)], workers - 1)
+    assert notes(run) == [
+        f"t0000-ft with seed {FIRST} failed: its worker was lost: there was no place for another "
+        f"(trials/t0000-ft/seed-{FIRST}.log)",
+        "3 trainings were not begun: no worker is left; --resume tries again",
+        "0 of 4 trainings with further seeds measured",
+    ]
+
+
+@pytest.mark.timeout(30)
+def test_a_worker_that_gets_a_place_after_the_first_was_lost_goes_on(make_run, monkeypatch):
+    monkeypatch.setattr("search.stages.retrainings.PLACE_LIMIT", 20.0)
+    first_is_lost = threading.Event()
+
+    def train(name, seed, seconds):
+        if not first_is_lost.is_set():
+            first_is_lost.set()
+            lose()
+        return 0.5
+
+    run, trainer = make_run(workers=2), Trainer(train, has_place=first_is_lost.is_set)
+    repeat(run, trainer, hire=trainer.hire)
+    assert sum(map(len, seeds(run).values())) == 3
+    assert not any("not begun" in note for note in notes(run))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_no_worker_is_left_the_end_of_the_time_ends_the_stage(make_run, workers):
+    clock = Clock()
+    run = make_run(workers=workers, seconds=1000.0, clock=clock)
+
+    def train(name, seed, seconds):
+        clock.now = 1000.0
+        lose()
+
+    trainer = Trainer(train, has_place=lambda: False)
+    repeat(run, trainer, hire=trainer.hire)
+    assert len(notes(run)) == 2
+    assert notes(run)[1] == (
+        "0 of 4 trainings with further seeds measured; 3 did not fit the time budget"
+    )
+
+
+@pytest.mark.timeout(30)
+def test_workers_that_get_no_place_are_told_of(make_run, monkeypatch):
+    monkeypatch.setattr("search.stages.retrainings._LOOK_EVERY", 0.02)
+    missing, told = [], threading.Event()
+
+    class Told:
+        def __init__(self, note):
+            pass
+
+        def look(self, number):
+            missing.append(number)
+            if number == 2:
+                told.set()
+
+    monkeypatch.setattr("search.stages.retrainings.Patience", Told)
+    trainer = Trainer(lambda *_: told.wait(20) and 0.5, has_place=lambda: False)
+    repeat(make_run(workers=3), trainer, hire=trainer.hire)
+    assert len(trainer.trained) == 4
+    assert set(missing) <= {0, 1, 2}
+    assert 2 in missing
 
 
 def test_what_does_not_fit_the_time_is_not_begun_and_folds_keep_theirs(make_run):
