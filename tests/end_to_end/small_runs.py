@@ -91,7 +91,12 @@ class Driver:
         self.process.wait()
         self.nothing_is_left()
 
-    def nothing_is_left(self, seconds: float = 60) -> None:
+    def nothing_is_left(self, seconds: float = 180) -> None:
+        """Waits for the end of all that the driver had started.
+
+        Ray's agents wait 60 seconds for a control service that does not answer any more
+        (`gcs_rpc_server_reconnect_timeout_s`) before they end; all else ends within seconds.
+        """
         end = time.monotonic() + seconds
         while left := self._left():
             assert time.monotonic() < end, left
