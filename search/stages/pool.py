@@ -1,25 +1,21 @@
-"""Workers that take jobs until there are none; each is driven by a thread of its own.
-
-What they say comes out in the caller's thread, which alone writes and displays.
-"""
+"""Workers that take jobs until there are none; each is driven by a thread of its own."""
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from ray.exceptions import RayError, RayTaskError
 
 from neurosweep.errors import WorkerLostError
+from search.stages.drivers import LOOK_EVERY, Drivers
 from search.workers.patience import Patience
 
 __all__ = ["Worker", "WorkerPool"]
-
-_LOOK_EVERY = 1.0  # seconds between two looks for a place, or for a job that was given back
 
 Job = TypeVar("Job")
 Said = TypeVar("Said")
@@ -109,7 +105,7 @@ class _Jobs(Generic[Job]):
             while self._unfinished and not is_done():
                 if self._waiting:
                     return self._waiting.popleft()
-                self._changed.wait(_LOOK_EVERY)
+                self._changed.wait(LOOK_EVERY)
         return None
 
     def give_back(self, job: Job) -> None:
@@ -142,59 +138,25 @@ class _Shift(Generic[Job, Said]):
         self._patience = patience
         self._placeless: set[int] = set()
         self._jobs = _Jobs(jobs)
-        self._said: queue.SimpleQueue[tuple[Job, Said] | BaseException | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        self._drivers = Drivers[tuple[Job, Said]](self._tell_patience)
         self._lost = ""
 
     def results(self) -> Iterator[tuple[Job, Said]]:
         """Yields what the jobs gave."""
-        # Daemons: a thread that hangs on a lost worker must not keep an interrupted run alive.
-        threads = [
-            threading.Thread(target=self._guard, args=(worker,), daemon=True)
-            for worker in self._workers
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield from self._listen(len(threads))
-        finally:
-            self._closed.set()
+        yield from self._drivers.run([partial(self._drive, each) for each in self._workers])
         if self._jobs.are_left and not self._is_over():
             raise WorkerLostError(f"every worker of the stage was lost, the last one: {self._lost}")
-
-    def _listen(self, driving: int) -> Iterator[tuple[Job, Said]]:
-        while driving:
-            try:
-                said = self._said.get(timeout=_LOOK_EVERY)
-            except queue.Empty:
-                self._tell_patience()
-                continue
-            if isinstance(said, BaseException):
-                raise said
-            if said is None:
-                driving -= 1
-            else:
-                yield said
 
     def _tell_patience(self) -> None:
         if self._patience is not None:
             self._patience.look(len(self._placeless))
-
-    def _guard(self, worker: Worker) -> None:
-        """Lets no error of a thread go unheard, and tells when the thread has ended."""
-        try:
-            self._drive(worker)
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            self._said.put(error)
-        finally:
-            self._said.put(None)
 
     def _drive(self, worker: Worker) -> None:
         if not self._has_place(worker):
             return
         while (job := self._jobs.take(self._is_done)) is not None:
             try:
-                self._said.put((job, self._do(worker, job)))
+                self._drivers.say((job, self._do(worker, job)))
             except RayTaskError:  # our own mistake, not a loss: another worker would make it too
                 raise
             except (RayError, WorkerLostError) as error:
@@ -208,7 +170,7 @@ class _Shift(Generic[Job, Said]):
         # A cluster that shrank has no place for it, and one that grows has it later.
         self._placeless.add(id(worker))
         try:
-            while self._jobs.are_left and not worker.ready(_LOOK_EVERY):
+            while self._jobs.are_left and not worker.ready(LOOK_EVERY):
                 if self._is_done():
                     return False
             return True
@@ -216,4 +178,4 @@ class _Shift(Generic[Job, Said]):
             self._placeless.discard(id(worker))
 
     def _is_done(self) -> bool:
-        return self._closed.is_set() or self._is_over()
+        return self._drivers.are_closed or self._is_over()

@@ -14,18 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, TrialRecord
 from search.stages.context import PLACE_LIMIT, Run
+from search.stages.drivers import LOOK_EVERY, Drivers
 from search.stages.pool import Worker
 from search.workers.patience import Patience
 from trainables import Recipe
 
 __all__ = ["Hire", "Retraining", "Score", "retrain_all", "seconds_of_recipe"]
-
-_LOOK_EVERY = 1.0  # seconds between two looks for a place
 
 Hire = Callable[[Run], AbstractContextManager[Worker]]
 
@@ -124,10 +123,7 @@ def _note_failure(run: Run, one: Retraining, failure: str) -> None:
 
 
 class _Crew:
-    """Workers that take trainings until there are none; each is driven by a thread of its own.
-
-    What they say comes out of `work` in the caller's thread, which alone writes and displays.
-    """
+    """Workers that take trainings until there are none; each is driven by a thread of its own."""
 
     def __init__(
         self,
@@ -149,38 +145,18 @@ class _Crew:
         self._waiting: queue.SimpleQueue[Retraining] = queue.SimpleQueue()
         for one in trainings:
             self._waiting.put(one)
-        self._said: queue.SimpleQueue[_Ended | BaseException | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        self._drivers = Drivers[_Ended](self._tell_patience)
         self.left = 0
         """Trainings that there was time but no worker for; known after `work`."""
 
     def work(self) -> Iterator[_Ended]:
         """Yields how each training ended, in the order in which they do."""
         drives = [self._drive_first, *[self._drive_another] * (self._size - 1)]
-        # Daemons: a thread that hangs on a lost worker must not keep an interrupted run alive.
-        threads = [threading.Thread(target=self._guard, args=(d,), daemon=True) for d in drives]
-        for thread in threads:
-            thread.start()
-        try:
-            yield from self._listen()
-        finally:
-            self._closed.set()
+        yield from self._drivers.run(drives)
         yield from self._leave()
 
-    def _listen(self) -> Iterator[_Ended]:
-        driving = self._size
-        while driving:
-            try:
-                said = self._said.get(timeout=_LOOK_EVERY)
-            except queue.Empty:
-                self._patience.look(len(self._placeless))
-                continue
-            if isinstance(said, BaseException):
-                raise said
-            if said is None:
-                driving -= 1
-            else:
-                yield said
+    def _tell_patience(self) -> None:
+        self._patience.look(len(self._placeless))
 
     def _leave(self) -> Iterator[_Ended]:
         """Yields what nobody began and does not fit the time, and counts the others."""
@@ -190,15 +166,6 @@ class _Crew:
                 self.left += 1
             else:
                 yield _Ended(training=one)
-
-    def _guard(self, drive: Callable[[], None]) -> None:
-        """Lets no error of a thread go unheard, and tells when the thread has ended."""
-        try:
-            drive()
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            self._said.put(error)
-        finally:
-            self._said.put(None)
 
     def _drive_first(self) -> None:
         self._drive(self._first)
@@ -214,7 +181,7 @@ class _Crew:
         self._placeless.add(me)
         try:
             # A cluster that shrank since the search has no place for it, and never might.
-            while not worker.ready(_LOOK_EVERY):
+            while not worker.ready(LOOK_EVERY):
                 now = time.monotonic()
                 if self._working:
                     alone_since = now
@@ -226,7 +193,7 @@ class _Crew:
 
     def _is_over(self) -> bool:
         """Whether a worker that comes now would have nothing to do."""
-        return self._closed.is_set() or self._waiting.empty() or self._seconds_left() == 0
+        return self._drivers.are_closed or self._waiting.empty() or self._seconds_left() == 0
 
     def _drive(self, worker: Worker) -> None:
         self._working.add(threading.get_ident())
@@ -236,16 +203,16 @@ class _Crew:
             self._working.discard(threading.get_ident())
 
     def _train_all(self, worker: Worker) -> None:
-        while not self._closed.is_set():
+        while not self._drivers.are_closed:
             try:
                 one = self._waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                self._said.put(self._train(worker, one))
+                self._drivers.say(self._train(worker, one))
             except (RayError, WorkerLostError) as error:
                 # The worker is lost, and this thread with it; the others go on.
-                self._said.put(_Ended(training=one, failure=f"its worker was lost: {error}"))
+                self._drivers.say(_Ended(training=one, failure=f"its worker was lost: {error}"))
                 return
 
     def _train(self, worker: Worker, one: Retraining) -> _Ended:
@@ -259,6 +226,8 @@ class _Crew:
             raise
         except TrialError as error:
             return _Ended(training=one, failure=str(error))
+        except RayTaskError as error:  # a mistake of ours, not a loss: the worker goes on
+            return _Ended(training=one, failure=f"{error.cause!r}\n{error}")
 
     @staticmethod
     def _fits(one: Retraining, seconds_left: float | None) -> bool:

@@ -72,7 +72,7 @@ def test_it_begins_anew_after_all_were_there(clock):
 
 
 def test_a_pool_says_how_many_of_its_workers_have_no_place(monkeypatch):
-    monkeypatch.setattr("search.stages.pool._LOOK_EVERY", 0.02)
+    monkeypatch.setattr("search.stages.drivers.LOOK_EVERY", 0.02)
     missing, told = [], threading.Event()
 
     class Told:

@@ -10,7 +10,7 @@ import pytest
 from doubles import Clock
 from hypothesis import given
 from hypothesis import strategies as st
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import RunDirectoryError, TrialError, WorkerLostError
@@ -243,6 +243,21 @@ def test_a_lost_worker_takes_its_training_along_and_no_other(make_run):
     assert any("failed: its worker was lost" in note for note in notes(run))
 
 
+def test_a_mistake_on_a_worker_is_not_taken_for_its_loss(make_run):
+    def train(name, seed, seconds):
+        if (name, seed) == ("plain", FIRST):
+            raise RayTaskError("run", "Traceback: here", TypeError("not a number"))
+        return 0.5
+
+    run, trainer = make_run(), Trainer(train)
+    repeat(run, trainer, hire=trainer.hire)
+    assert {name: len(done) for name, done in seeds(run).items()} == {"t0000-ft": 2, "t0000": 1}
+    (failed,) = [note for note in notes(run) if "failed" in note]
+    assert "failed: TypeError('not a number') (" in failed
+    log = run.directory.path / failed.rpartition("(")[2].rstrip(")")
+    assert "Traceback: here" in log.read_text()
+
+
 def lose(*_):
     raise WorkerLostError("there was no place for another")
 
@@ -301,7 +316,7 @@ def test_where_no_worker_is_left_the_end_of_the_time_ends_the_stage(make_run, wo
 
 @pytest.mark.timeout(30)
 def test_workers_that_get_no_place_are_told_of(make_run, monkeypatch):
-    monkeypatch.setattr("search.stages.retrainings._LOOK_EVERY", 0.02)
+    monkeypatch.setattr("search.stages.drivers.LOOK_EVERY", 0.02)
     missing, told = [], threading.Event()
 
     class Told:
