@@ -9,7 +9,10 @@ from on_hosts import SECOND, ended
 
 pytestmark = pytest.mark.timeout(900)
 
-TRIALS = 14
+TRIALS = 8
+EPOCHS = 24
+EARLY = EPOCHS // 4
+"""The last epoch at which a host is cut off: the trial must still be under way when it is gone."""
 
 
 def on_second(told):
@@ -18,16 +21,22 @@ def on_second(told):
     return [one for one in running if one["epoch"] and (one["where"] or "").startswith("host2/")]
 
 
+def early_on_second(told):
+    """Those of them that have most of their epochs before them."""
+    return [one for one in on_second(told) if one["epoch"] <= EARLY]
+
+
 @pytest.fixture(scope="module")
 def bumpy(cluster):
     """A search whose second worker is lost in the middle of a trial, and comes back."""
     run = cluster.submit(
         *("experiment.yaml", "--data", "images", "--trials", TRIALS),
-        *("--set", "training.epochs=12", "--set", "search.scheduler=none"),
+        *("--set", f"training.epochs={EPOCHS}", "--set", f"training.patience={EPOCHS}"),
+        *("--set", "search.scheduler=none"),
         *("--set", "families={mini_resnet: {stem_filters: 16, filters: {max: 32}}}"),
     )
-    told = cluster.wait(run, on_second)
-    lost = on_second(told)[0]["trial_id"]
+    told = cluster.wait(run, early_on_second)
+    lost = early_on_second(told)[0]["trial_id"]
     cluster.hosts.cut_off(SECOND)
     cluster.wait(run, lambda told: ended(told) >= 4)
     cluster.hosts.up(SECOND)
@@ -59,16 +68,18 @@ def test_the_trial_of_the_lost_host_was_trained_elsewhere(bumpy):
     lost, _, folder = bumpy
     (record,) = [one for one in records(folder) if one["trial_id"] == lost]
     assert record["lost_workers"] == 1
-    assert record["epochs"] == 12
+    assert record["epochs"] == EPOCHS
     epochs = (folder / "trials" / lost / "epochs.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in epochs] == list(range(1, 13))
+    assert [json.loads(line)["epoch"] for line in epochs] == list(range(1, EPOCHS + 1))
 
 
 def test_the_host_that_came_back_trains_again(cluster, bumpy):
+    # So many that the first worker, should it begin earlier, has not done all of them by then.
     run = cluster.submit(
-        *("experiment.yaml", "--data", "images", "--trials", 3),
+        *("experiment.yaml", "--data", "images", "--trials", 60),
         *("--set", "families={plain_cnn: {filters: {max: 16}, fc_width: 32}}"),
-        *("--set", "training.epochs=40", "--set", "search.scheduler=none"),
+        *("--set", "training.epochs=40", "--set", "training.patience=40"),
+        *("--set", "search.scheduler=none"),
     )
     cluster.wait(run, on_second)
     cluster.laptop.neurosweep("stop", cluster.file)
