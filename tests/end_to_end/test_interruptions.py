@@ -53,7 +53,7 @@ def test_an_interrupted_search_leaves_a_partial_leaderboard(
     process = begin(command, work, environment, *words)
     wait_until(lambda: epochs_of(run), process)
     os.kill(process.pid, number)
-    stdout, stderr = process.communicate(timeout=150)
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert f"neurosweep search --resume --output {run}` goes on" in stdout
     assert "Traceback" not in stderr
@@ -77,7 +77,7 @@ def assert_nothing_runs_on(run):
                 found.append(process)
         return found
 
-    end = time.monotonic() + 60
+    end = time.monotonic() + 20
     while ours() and time.monotonic() < end:
         time.sleep(0.5)
     assert not ours()
