@@ -9,7 +9,7 @@ from on_hosts import SECOND, ended
 
 pytestmark = pytest.mark.timeout(900)
 
-TRIALS = 8
+TRIALS = 14
 EPOCHS = 24
 EARLY = EPOCHS // 4
 """The last epoch at which a host is cut off: the trial must still be under way when it is gone."""
