@@ -1,7 +1,4 @@
-"""Threads that drive workers, one each; what they say comes out in the caller's thread.
-
-Only that thread writes and displays.
-"""
+"""Threads that drive workers, one each; what they say comes out in the caller's thread."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from typing import Generic, TypeVar
 __all__ = ["LOOK_EVERY", "Drivers"]
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks, at what no thread tells by itself: a place, the time, patience."""
+"""Seconds between two looks: for a place, for a job that was given back, at who has no place."""
 
 Said = TypeVar("Said")
 
 
 class Drivers(Generic[Said]):
-    """Threads of which each drives one worker until there is nothing left for it."""
+    """Threads of which each drives one worker until there is nothing left for it; run once."""
 
     def __init__(self, look: Callable[[], None]) -> None:
         """Starts none before `run`.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
 from neurosweep.errors import TrialError, WorkerLostError
 from reports import Stage, TrialRecord
@@ -226,8 +226,6 @@ class _Crew:
             raise
         except TrialError as error:
             return _Ended(training=one, failure=str(error))
-        except RayTaskError as error:  # a mistake of ours, not a loss: the worker goes on
-            return _Ended(training=one, failure=f"{error.cause!r}\n{error}")
 
     @staticmethod
     def _fits(one: Retraining, seconds_left: float | None) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from doubles import Clock
 from hypothesis import given
 from hypothesis import strategies as st
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError
 from stage_doubles import record_of, stage_run
 
 from neurosweep.errors import RunDirectoryError, TrialError, WorkerLostError
@@ -241,21 +241,6 @@ def test_a_lost_worker_takes_its_training_along_and_no_other(make_run):
     repeat(run, trainer, hire=trainer.hire)
     assert sum(map(len, seeds(run).values())) == 3
     assert any("failed: its worker was lost" in note for note in notes(run))
-
-
-def test_a_mistake_on_a_worker_is_not_taken_for_its_loss(make_run):
-    def train(name, seed, seconds):
-        if (name, seed) == ("plain", FIRST):
-            raise RayTaskError("run", "Traceback: here", TypeError("not a number"))
-        return 0.5
-
-    run, trainer = make_run(), Trainer(train)
-    repeat(run, trainer, hire=trainer.hire)
-    assert {name: len(done) for name, done in seeds(run).items()} == {"t0000-ft": 2, "t0000": 1}
-    (failed,) = [note for note in notes(run) if "failed" in note]
-    assert "failed: TypeError('not a number') (" in failed
-    log = run.directory.path / failed.rpartition("(")[2].rstrip(")")
-    assert "Traceback: here" in log.read_text()
 
 
 def lose(*_):
